@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a wattmeter said: the values that travel from drivers to consumers.
+
+Owns their shape and units, and the text they travel as.  Who signs that text
+is :mod:`kwapi.signing`; how it travels is :mod:`kwapi.bus`.
+
+A *measurement* is what one probe said at an instant.  A *reading* is what one
+wattmeter said at an instant: the measurements of its probes, in columns, since
+the outlets of one device share their time, period and resolution.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+from typing import NamedTuple
+
+from kwapi import exception
+
+#: Letters, digits and punctuation that need no escape in a URL path, a JSON
+#: string or a Prometheus label.  "/" would make a probe impossible to address.
+PROBE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+~,=-]{0,254}")
+
+
+class Measurement(NamedTuple):
+    """What one probe said at an instant, as a driver's ``read`` returns it.
+
+    :ivar watts: active power, W.
+    :ivar kwh: the meter's own energy counter, kWh, where it offers one.
+    :ivar timestamp: when it was measured, epoch seconds, where the device
+        says so; None means when it was read.
+    """
+
+    watts: float
+    kwh: float | None = None
+    timestamp: float | None = None
+
+
+class Reading(NamedTuple):
+    """What one wattmeter said at an instant.
+
+    :ivar wattmeter: the wattmeter's name, its section in drivers.conf.
+    :ivar timestamp: epoch seconds.
+    :ivar probes: ids of the probes that answered; one that did not is absent.
+    :ivar watts: active power of each probe, W, in the order of ``probes``.
+    :ivar kwh: each meter's own energy counter, kWh, None where there is none.
+    :ivar period_seconds: how often the device has a new value.
+    :ivar resolution_watts: the smallest step the device can tell.
+    """
+
+    wattmeter: str
+    timestamp: float
+    probes: tuple[str, ...]
+    watts: tuple[float, ...]
+    kwh: tuple[float | None, ...] = ()
+    period_seconds: float | None = None
+    resolution_watts: float | None = None
+
+
+class DriverStatus(NamedTuple):
+    """How one driver fares, as an operator sees it.
+
+    :ivar wattmeter: the wattmeter's name.
+    :ivar driver: the driver's name, for example ``snmp``.
+    :ivar state: ``starting``, ``running``, ``failing`` or ``stopped``.
+    :ivar since: when that state began, epoch seconds.
+    :ivar probes: how many probes it should measure.
+    :ivar missing: ids of those it could not measure in its last reading.
+    :ivar last_reading: when it last read something, epoch seconds.
+    :ivar last_error: why it last failed, without secrets.
+    :ivar restarts: how often it was started anew.
+    """
+
+    wattmeter: str
+    driver: str
+    state: str
+    since: float
+    probes: int
+    missing: tuple[str, ...] = ()
+    last_reading: float | None = None
+    last_error: str | None = None
+    restarts: int = 0
+
+
+class Body(NamedTuple):
+    """All that one message carries.
+
+    :ivar dropped: measurements its sender had to drop since it started.
+    """
+
+    readings: tuple[Reading, ...] = ()
+    drivers: tuple[DriverStatus, ...] = ()
+    dropped: int = 0
+
+
+def encode(body: Body) -> str:
+    """Return the body as JSON text."""
+    document = {
+        "readings": [_document(reading) for reading in body.readings],
+        "drivers": [status._asdict() for status in body.drivers],
+        "dropped": body.dropped,
+    }
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)
+
+
+def decode(text: str) -> Body:
+    """Return the body that JSON text holds.
+
+    :raises MalformedMessage: it says which member is wrong.
+    """
+    try:
+        document = json.loads(text)
+        return Body(
+            tuple(_reading(member) for member in document["readings"]),
+            tuple(_status(member) for member in document.get("drivers", ())),
+            _dropped(document),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as exc:
+        raise exception.MalformedMessage(reason=_say(exc)) from exc
+
+
+def _reading(member: dict[str, Any]) -> Reading:
+    probes, watts = tuple(member["probes"]), tuple(member["watts"])
+    kwh = tuple(member.get("kwh", ()))
+    wattmeter, timestamp = member["wattmeter"], member["timestamp"]
+    period, resolution = member.get("period_seconds"), member.get("resolution_watts")
+    if len(probes) != len(watts) or len(kwh) not in (0, len(probes)):
+        raise ValueError(f"columns of {wattmeter!r} differ in length")
+    _require(str, wattmeter, *probes)
+    _require(_NUMBER, timestamp, *watts)
+    _require(_NUMBER_OR_NONE, period, resolution, *kwh)
+    if not all(math.isfinite(number or 0) for number in (timestamp, period, resolution)):
+        raise ValueError(f"time, period or resolution of {wattmeter!r} is not finite")
+    return Reading(wattmeter, timestamp, probes, watts, kwh, period, resolution)
+
+
+def _status(member: dict[str, Any]) -> DriverStatus:
+    member["missing"] = tuple(member.get("missing", ()))
+    status = DriverStatus(**member)
+    _require(str, status.wattmeter, status.driver, status.state, *status.missing)
+    _require(_NUMBER, status.since, status.probes, status.restarts)
+    _require(_NUMBER_OR_NONE, status.last_reading)
+    return status
+
+
+def _dropped(document: dict[str, Any]) -> int:
+    dropped = document.get("dropped", 0)
+    _require(int, dropped)
+    if not 0 <= dropped < 2**63:
+        raise ValueError("dropped is out of range")
+    return int(dropped)
+
+
+def _require(kinds: Any, *values: object) -> None:
+    """Refuse values of another type; a bool is no number here."""
+    wanted = kinds if isinstance(kinds, frozenset) else {kinds}
+    if wrong := set(map(type, values)) - wanted:
+        raise ValueError(f"{wrong.pop().__name__} is of the wrong type")
+
+
+_NUMBER = frozenset({int, float})
+_NUMBER_OR_NONE = frozenset({int, float, type(None)})
+
+
+def _document(reading: Reading) -> dict[str, Any]:
+    document = {name: value for name, value in reading._asdict().items() if value is not None}
+    if not reading.kwh:
+        del document["kwh"]
+    return document
+
+
+def _say(exc: Exception) -> str:
+    return f"no member {exc}" if isinstance(exc, KeyError) else str(exc)

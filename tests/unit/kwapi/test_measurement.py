@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is encoded is decoded; whatever else is refused with what is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kwapi import exception
+from kwapi import measurement
+
+NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+NAME = st.text(min_size=1, max_size=20)
+
+
+@st.composite
+def readings(draw: st.DrawFn) -> measurement.Reading:
+    count = draw(st.integers(0, 5))
+    column = st.lists(NUMBER, min_size=count, max_size=count).map(tuple)
+    counters = st.lists(st.none() | NUMBER, min_size=count, max_size=count).map(tuple)
+    return measurement.Reading(
+        draw(NAME),
+        draw(NUMBER),
+        draw(st.lists(NAME, min_size=count, max_size=count).map(tuple)),
+        draw(column),
+        draw(st.just(()) | counters),
+        draw(st.none() | NUMBER),
+        draw(st.none() | NUMBER),
+    )
+
+
+STATUS = st.builds(
+    measurement.DriverStatus,
+    NAME,
+    NAME,
+    NAME,
+    NUMBER,
+    st.integers(0, 99),
+    st.lists(NAME, max_size=3).map(tuple),
+    st.none() | NUMBER,
+    st.none() | NAME,
+    st.integers(0, 9),
+)
+BODY = st.builds(
+    measurement.Body,
+    st.lists(readings(), max_size=3).map(tuple),
+    st.lists(STATUS, max_size=2).map(tuple),
+    st.integers(0, 10**9),
+)
+
+
+@given(BODY)
+def test_what_is_encoded_is_decoded(body: measurement.Body) -> None:
+    assert measurement.decode(measurement.encode(body)) == body
+
+
+READING = {"wattmeter": "pdu", "timestamp": 1.0, "probes": ["a"], "watts": [1.0]}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"watts": []}, "columns of 'pdu' differ in length"),
+        ({"kwh": [1, 2]}, "columns of 'pdu' differ in length"),
+        ({"watts": ["1"]}, "str is of the wrong type"),
+        ({"watts": [True]}, "bool is of the wrong type"),
+        ({"watts": [None]}, "NoneType is of the wrong type"),
+        ({"probes": [1]}, "int is of the wrong type"),
+        ({"timestamp": "now"}, "str is of the wrong type"),
+        ({"timestamp": 1e999}, "not finite"),
+        ({"period_seconds": 1e999}, "not finite"),
+        ({"probes": None}, "NoneType"),
+    ],
+)
+def test_a_wrong_reading_is_refused_with_what_is_wrong(change: dict[str, Any], reason: str) -> None:
+    text = json.dumps({"readings": [{**READING, **change}]})
+    with pytest.raises(exception.MalformedMessage, match=reason):
+        measurement.decode(text)
+
+
+def test_a_missing_member_is_named() -> None:
+    with pytest.raises(exception.MalformedMessage, match="no member 'watts'"):
+        measurement.decode('{"readings": [{"wattmeter": "pdu", "timestamp": 1, "probes": []}]}')
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["readings", "drivers", "dropped", "probes", "watts", "kwh", *READING]),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=30,
+)
+
+
+@given(JSON.map(json.dumps) | st.text())
+def test_nothing_but_a_refusal_comes_of_garbage(text: str) -> None:
+    try:
+        body = measurement.decode(text)
+    except exception.MalformedMessage:
+        return
+    assert isinstance(body, measurement.Body)
+
+
+def test_deep_nesting_is_refused() -> None:
+    with pytest.raises(exception.MalformedMessage):
+        measurement.decode("[" * 100_000)
+
+
+@pytest.mark.parametrize("probe_id", ["a", "node-1", "lyon.rack-1.server:2", "A" * 255])
+def test_usual_probe_ids_are_taken(probe_id: str) -> None:
+    assert measurement.PROBE_ID.fullmatch(probe_id)
+
+
+@pytest.mark.parametrize("probe_id", ["", "a/b", "a b", ".", "-x", "é", "a\n", "A" * 256, 'a"b'])
+def test_ids_that_could_not_be_addressed_are_not(probe_id: str) -> None:
+    assert not measurement.PROBE_ID.fullmatch(probe_id)
