@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of a wattmeter driver, and the only loop there is.
+
+Owns opening, pacing, backing off and telling how it goes.  A subclass owns its
+device: it opens a session, reads it once, closes it.  Who starts drivers and
+replaces hung ones is :mod:`kwapi.drivers.manager`.
+"""
+
+from __future__ import annotations
+
+import abc
+import logging
+import math
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import NamedTuple
+from typing import TypeVar
+
+from kwapi import clock as clocks
+from kwapi import exception
+from kwapi import measurement
+
+LOG = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+
+STARTING, RUNNING, FAILING, STOPPED = "starting", "running", "failing", "stopped"
+
+
+class Retry(NamedTuple):
+    """How a failing driver waits: doubling from first to most seconds."""
+
+    first_seconds: float = 1.0
+    most_seconds: float = 60.0
+
+
+class Driver(threading.Thread, abc.ABC):
+    """Reads one wattmeter, for ever, at the device's own period.
+
+    Subclasses take their device's parameters as keyword-only arguments and
+    pass all else on.  They implement :meth:`open`, :meth:`read` and
+    :meth:`close`, all called from this thread only.
+
+    :cvar period_seconds: how often the device has a new value.
+    :cvar resolution_watts: the smallest step the device can tell.
+    """
+
+    period_seconds: float = 1.0
+    resolution_watts: float | None = None
+
+    def __init__(
+        self,
+        wattmeter: str,
+        probes: Sequence[str | None],
+        publish: Callable[[measurement.Reading], None],
+        *,
+        clock: clocks.Clock | None = None,
+        period_seconds: float | None = None,
+        retry: Retry | None = None,
+    ) -> None:
+        """Prepare, without touching the device.
+
+        :param wattmeter: the wattmeter's name.
+        :param probes: ids of its probes by position; None skips an outlet.
+        :param publish: takes each reading; must not block.
+        :param period_seconds: overrides the device's own period.
+        """
+        super().__init__(name=f"driver-{wattmeter}", daemon=True)
+        self.wattmeter = wattmeter
+        self.probes = tuple(probes)
+        if period_seconds is not None:
+            self.period_seconds = _positive("period_seconds", period_seconds)
+        self._publish = publish
+        self._clock = clock or clocks.Clock()
+        self._backoff = clocks.Backoff(*(retry or Retry()))
+        self._stopping = threading.Event()
+        self._expected = {probe for probe in self.probes if probe is not None}
+        self._newest: dict[str, float] = {}
+        self._busy_since: float | None = None
+        self._status = measurement.DriverStatus(
+            wattmeter,
+            type(self).__name__.lower(),
+            STARTING,
+            self._clock.time(),
+            len(self._expected),
+        )
+
+    @abc.abstractmethod
+    def open(self) -> None:
+        """Start a session with the device.
+
+        :raises WattmeterError: it cannot be had; open is called again later.
+        """
+
+    @abc.abstractmethod
+    def read(self) -> Mapping[str, measurement.Measurement]:
+        """Return what each probe measures now; one that says nothing is absent.
+
+        :raises WattmeterError: the session is of no use; it is closed and
+            opened again later.
+        """
+
+    def close(self) -> None:
+        """Free the session; called after every open, also after one that failed."""
+
+    @property
+    def status(self) -> measurement.DriverStatus:
+        """How this driver fares; safe to ask from any thread."""
+        return self._status
+
+    def busy_seconds(self) -> float:
+        """Return for how long the call to the device that is under way has lasted."""
+        since = self._busy_since
+        return 0.0 if since is None else self._clock.monotonic() - since
+
+    def stop(self) -> None:
+        """Ask the loop to end; nothing is published any more."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Open, read at the device's pace, close; after a failure, again, ever later."""
+        while not self._stopping.is_set():
+            try:
+                self._call(self.open)
+                self._read_on()
+            except Exception as exc:  # the one guard: whatever a device makes a driver raise
+                self._fail(exc)
+            self._close()
+            if not self._stopping.is_set():
+                self._clock.wait(self._stopping, self._backoff.next())
+        self._become(STOPPED)
+
+    def _read_on(self) -> None:
+        start = self._clock.monotonic()
+        while not self._stopping.is_set():
+            self._accept(self._call(self.read))
+            # From the start, not from now: the period does not drift.  Ticks
+            # missed by a slow device are left out.
+            elapsed = self._clock.monotonic() - start
+            ticks = math.floor(elapsed / self.period_seconds) + 1
+            self._clock.wait(self._stopping, ticks * self.period_seconds - elapsed)
+
+    def _call(self, step: Callable[[], _T]) -> _T:
+        self._busy_since = self._clock.monotonic()
+        try:
+            return step()
+        finally:
+            self._busy_since = None
+
+    def _close(self) -> None:
+        try:
+            self._call(self.close)
+        except Exception:  # a session that cannot be freed must not end the driver
+            LOG.exception("%s: closing failed", self.wattmeter)
+
+    def _accept(self, answer: Mapping[str, measurement.Measurement]) -> None:
+        """Publish what a read returned, and take note of what it did not."""
+        now = self._clock.time()
+        measured = dict(self._sound(answer, now))
+        if self._stopping.is_set():
+            return
+        for timestamp in sorted({m.timestamp or now for m in measured.values()}):
+            self._publish(self._reading(measured, timestamp, now))
+        silent = self._expected - {p for p, m in answer.items() if math.isfinite(m.watts)}
+        self._succeed(tuple(sorted(silent)), now)
+
+    def _sound(
+        self, answer: Mapping[str, measurement.Measurement], now: float
+    ) -> Iterator[tuple[str, measurement.Measurement]]:
+        """Yield what can be published: numbers, and nothing older than before."""
+        for probe, measured in answer.items():
+            timestamp = measured.timestamp or now
+            if math.isfinite(measured.watts) and timestamp > self._newest.get(probe, -math.inf):
+                if measured.timestamp is not None:
+                    self._newest[probe] = timestamp
+                counts = measured.kwh is not None and math.isfinite(measured.kwh)
+                yield probe, measured if counts else measured._replace(kwh=None)
+
+    def _reading(
+        self, measured: Mapping[str, measurement.Measurement], timestamp: float, now: float
+    ) -> measurement.Reading:
+        taken = {p: m for p, m in measured.items() if (m.timestamp or now) == timestamp}
+        counters = tuple(m.kwh for m in taken.values())
+        return measurement.Reading(
+            self.wattmeter,
+            timestamp,
+            tuple(taken),
+            tuple(m.watts for m in taken.values()),
+            counters if any(kwh is not None for kwh in counters) else (),
+            self.period_seconds,
+            self.resolution_watts,
+        )
+
+    def _succeed(self, missing: tuple[str, ...], now: float) -> None:
+        before = self._status
+        if before.state == FAILING:
+            LOG.info("%s: answers again after %.0f s", self.wattmeter, now - before.since)
+        if before.state != RUNNING:
+            self._become(RUNNING)
+        if missing != before.missing:
+            LOG.log(
+                logging.WARNING if missing else logging.INFO,
+                "%s: no measurement for %s",
+                self.wattmeter,
+                ", ".join(missing) or "no probe any more",
+            )
+        self._backoff.reset()
+        self._status = self._status._replace(missing=missing, last_reading=now)
+
+    def _fail(self, exc: Exception) -> None:
+        reason = (
+            str(exc)
+            if isinstance(exc, exception.KwapiException)
+            else f"{type(exc).__name__}: {exc}"
+        )
+        if self._status.state != FAILING:
+            expected = isinstance(exc, exception.KwapiException)
+            LOG.warning("%s: %s; trying on", self.wattmeter, reason, exc_info=not expected)
+            self._become(FAILING)
+        self._status = self._status._replace(last_error=reason)
+
+    def _become(self, state: str) -> None:
+        self._status = self._status._replace(state=state, since=self._clock.time())
+
+
+def _positive(name: str, seconds: float) -> float:
+    if not (isinstance(seconds, (int, float)) and 0 < seconds < math.inf):
+        raise exception.ConfigurationInvalid(
+            where=name, reason=f"{seconds!r} is no positive number"
+        )
+    return float(seconds)

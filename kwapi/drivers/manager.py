@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loads the drivers that the configuration names, and sees that they live.
+
+Owns starting, replacing and stopping drivers, and reporting how they fare.
+What a driver does with its device is :mod:`kwapi.drivers.driver`'s.
+
+A driver that fails says so and goes on by itself.  The manager steps in where
+it cannot: when its thread is dead, when a call to the device hangs, and when
+it could not even be made.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import threading
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+from stevedore import driver as stevedore_driver
+from stevedore import exception as stevedore_exception
+
+from kwapi import clock as clocks
+from kwapi import exception
+from kwapi import measurement
+from kwapi.drivers import configuration
+from kwapi.drivers import driver
+
+LOG = logging.getLogger(__name__)
+
+NAMESPACE = "kwapi.drivers"
+_SUPERVISE_SECONDS = 1.0
+_STOP_SECONDS = 10.0
+
+
+class Options(NamedTuple):
+    """How the manager supervises; see the options of the group [drivers]."""
+
+    hung_after_seconds: float = 60.0
+    retry: driver.Retry = driver.Retry()
+    report_seconds: float = 10.0
+
+
+class Manager:
+    """Runs a driver for each wattmeter of the configuration."""
+
+    def __init__(
+        self,
+        load: Callable[[], configuration.Configuration],
+        publish: Callable[[measurement.Reading], None],
+        report: Callable[[Sequence[measurement.DriverStatus]], None],
+        options: Options = Options(),
+        clock: clocks.Clock | None = None,
+        build: Callable[..., driver.Driver] | None = None,
+    ) -> None:
+        """Prepare.
+
+        :param load: returns the configuration as it is now.
+        :param publish: takes each reading of each driver.
+        :param report: takes the state of every driver, when one changes and regularly.
+        :param build: returns the driver of a wattmeter, as :func:`build_driver` does.
+        """
+        self._load, self._publish, self._report = load, publish, report
+        self._build = build or build_driver
+        self._options, self._clock = options, clock or clocks.Clock()
+        self._posts: dict[str, _Post] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._supervisor = threading.Thread(target=self._supervise, name="drivers", daemon=True)
+        self._reported: tuple[measurement.DriverStatus, ...] = ()
+        self._report_due = 0.0
+
+    def start(self) -> None:
+        """Start every driver.
+
+        :raises ConfigurationInvalid: no file can be read.
+        """
+        self._apply(self._load())
+        self._supervisor.start()
+
+    def reload(self) -> None:
+        """Read the configuration anew; touch only the drivers whose section changed."""
+        try:
+            self._apply(self._load())
+        except exception.ConfigurationInvalid as exc:
+            LOG.error("%s; going on with the configuration as it was", exc)
+
+    def stop(self) -> None:
+        """Stop every driver; one that hangs is left behind."""
+        self._stopping.set()
+        with self._lock:
+            posts, self._posts = list(self._posts.values()), {}
+        for post in posts:
+            post.stop()
+        deadline = self._clock.monotonic() + _STOP_SECONDS
+        for post in posts:
+            post.join(deadline - self._clock.monotonic())
+
+    def statuses(self) -> tuple[measurement.DriverStatus, ...]:
+        """Return how every driver fares, by wattmeter."""
+        with self._lock:
+            return tuple(post.status for _, post in sorted(self._posts.items()))
+
+    def check(self) -> None:
+        """Replace what is dead or hangs, and report; called every second."""
+        with self._lock:
+            for post in self._posts.values():
+                post.check()
+        statuses = self.statuses()
+        now = self._clock.monotonic()
+        if now >= self._report_due or _states(statuses) != _states(self._reported):
+            self._report(statuses)
+            self._reported, self._report_due = statuses, now + self._options.report_seconds
+
+    def _supervise(self) -> None:
+        while not self._clock.wait(self._stopping, _SUPERVISE_SECONDS):
+            try:
+                self.check()
+            except Exception:  # supervision must outlive whatever it meets
+                LOG.exception("Supervising the drivers failed; going on")
+
+    def _apply(self, config: configuration.Configuration) -> None:
+        for mistake in config.mistakes.values():
+            LOG.error("%s", mistake)
+        with self._lock:
+            for name in self._posts.keys() - config.wattmeters.keys() - config.mistakes.keys():
+                LOG.info("%s: no longer configured, stopping", name)
+                self._posts.pop(name).stop()
+            for name, wattmeter in config.wattmeters.items():
+                self._take_up(name, wattmeter)
+            for name, mistake in config.mistakes.items():
+                if name not in self._posts:
+                    self._posts[name] = _Post.misconfigured(name, mistake, self._clock)
+
+    def _take_up(self, name: str, wattmeter: configuration.Wattmeter) -> None:
+        post = self._posts.get(name)
+        if post and post.wattmeter and post.wattmeter.same_as(wattmeter):
+            return
+        if post:
+            LOG.info("%s: configured differently, starting anew", name)
+            post.stop()
+        self._posts[name] = _Post(wattmeter, self._make, self._options, self._clock, post)
+        self._posts[name].check()
+
+    def _make(self, wattmeter: configuration.Wattmeter) -> driver.Driver:
+        return self._build(wattmeter, self._publish, self._options.retry, self._clock)
+
+
+class _Post:
+    """The place of one driver: who holds it now, and when to fill it again."""
+
+    def __init__(
+        self,
+        wattmeter: configuration.Wattmeter | None,
+        make: Callable[[configuration.Wattmeter], driver.Driver],
+        options: Options,
+        clock: clocks.Clock,
+        before: _Post | None = None,
+    ) -> None:
+        self.wattmeter = wattmeter
+        self._before = before
+        self._make, self._options, self._clock = make, options, clock
+        self._backoff = clocks.Backoff(*options.retry)
+        self._driver: driver.Driver | None = None
+        self._due = clock.monotonic()
+        self._restarts = -1
+        self._vacant = measurement.DriverStatus("", "", driver.STARTING, clock.time(), 0)
+        if wattmeter:
+            probes = len({probe for probe in wattmeter.probes if probe is not None})
+            self._vacant = self._vacant._replace(
+                wattmeter=wattmeter.name, driver=wattmeter.driver, probes=probes
+            )
+
+    @classmethod
+    def misconfigured(
+        cls, name: str, mistake: exception.ConfigurationInvalid, clock: clocks.Clock
+    ) -> _Post:
+        """Return a post that nobody can hold until its section is mended."""
+        post = cls(None, lambda _wattmeter: _never(), Options(), clock)
+        post._vacant = measurement.DriverStatus(
+            name, "", driver.FAILING, clock.time(), 0, last_error=str(mistake)
+        )
+        return post
+
+    @property
+    def status(self) -> measurement.DriverStatus:
+        if self._driver is None:
+            return self._vacant
+        status = self._driver.status
+        return status._replace(driver=self._vacant.driver, restarts=max(0, self._restarts))
+
+    def check(self) -> None:
+        """Dismiss a driver that is dead or hangs; fill the post when it is time."""
+        if self._driver is not None:
+            self._dismiss_if_useless(self._driver)
+        if self._driver is None and self.wattmeter and self._is_due():
+            self._fill(self.wattmeter)
+
+    def _is_due(self) -> bool:
+        now = self._clock.monotonic()
+        if self._before is not None:
+            # Most devices take one session at a time: let the one before end.
+            if self._before.is_alive() and now < self._due + _STOP_SECONDS:
+                return False
+            self._before = None
+        return now >= self._due
+
+    def is_alive(self) -> bool:
+        return self._driver is not None and self._driver.is_alive()
+
+    def stop(self) -> None:
+        self.wattmeter = None
+        if self._driver is not None:
+            self._driver.stop()
+
+    def join(self, seconds: float) -> None:
+        if self._driver is not None and self._driver.is_alive():
+            self._driver.join(max(0.0, seconds))
+        if self.is_alive():
+            LOG.warning("%s: does not stop, left behind", self._vacant.wattmeter)
+
+    def _dismiss_if_useless(self, held: driver.Driver) -> None:
+        busy_seconds = held.busy_seconds()
+        if not held.is_alive():
+            self._vacate("its thread died")
+        elif busy_seconds > self._options.hung_after_seconds:
+            held.stop()
+            self._vacate(f"hangs in a call to the device for {busy_seconds:.0f} s")
+        elif held.status.state == driver.RUNNING:
+            self._backoff.reset()
+
+    def _fill(self, wattmeter: configuration.Wattmeter) -> None:
+        try:
+            made = self._make(wattmeter)
+        except exception.ConfigurationInvalid as exc:
+            self._vacate(str(exc))
+        except Exception as exc:  # a plugin may fail in any way; the others must go on
+            LOG.debug("%s: cannot be made", wattmeter.name, exc_info=True)
+            self._vacate(f"{type(exc).__name__}: {exc}")
+        else:
+            self._driver = made
+            self._restarts += 1
+            made.start()
+
+    def _vacate(self, reason: str) -> None:
+        since = self._vacant.since
+        if self._driver is not None or self._vacant.state != driver.FAILING:
+            LOG.error("%s: %s; it is started anew", self._vacant.wattmeter, reason)
+            since = self._clock.time()
+        last_reading = self.status.last_reading
+        self._driver = None
+        self._due = self._clock.monotonic() + self._backoff.next()
+        self._vacant = self._vacant._replace(
+            state=driver.FAILING,
+            since=since,
+            last_error=reason,
+            last_reading=last_reading,
+            restarts=max(0, self._restarts),
+        )
+
+
+def build_driver(
+    wattmeter: configuration.Wattmeter,
+    publish: Callable[[measurement.Reading], None],
+    retry: driver.Retry,
+    clock: clocks.Clock,
+) -> driver.Driver:
+    """Return the driver of a wattmeter, not started.
+
+    :raises ConfigurationInvalid: no such driver, or its parameters are wrong.
+    """
+    kind = _load(wattmeter)
+    _require_known(wattmeter, kind)
+    try:
+        return kind(
+            wattmeter.name,
+            wattmeter.probes,
+            publish,
+            clock=clock,
+            retry=retry,
+            **wattmeter.parameters,
+        )
+    except exception.ConfigurationInvalid as exc:
+        raise exception.ConfigurationInvalid(where=wattmeter.where, reason=str(exc)) from exc
+
+
+def _load(wattmeter: configuration.Wattmeter) -> type[driver.Driver]:
+    try:
+        found: stevedore_driver.DriverManager[Any] = stevedore_driver.DriverManager(
+            NAMESPACE, wattmeter.driver
+        )
+    except stevedore_exception.NoMatches as exc:
+        raise exception.ConfigurationInvalid(
+            where=wattmeter.where, reason=f"no driver {wattmeter.driver!r} is installed: {exc}"
+        ) from exc
+    kind: type[driver.Driver] = found.driver
+    return kind
+
+
+def _require_known(wattmeter: configuration.Wattmeter, kind: type[driver.Driver]) -> None:
+    """Refuse parameters that no constructor in the driver's line of descent takes."""
+    line = [c for c in kind.__mro__ if issubclass(c, driver.Driver)]
+    own = [p for c in line for p in inspect.signature(c).parameters.values()]
+    known = {p.name: p for p in own if p.kind is p.KEYWORD_ONLY}
+    for name in ("clock", "retry"):
+        known.pop(name, None)
+    unknown = wattmeter.parameters.keys() - known.keys()
+    missing = {n for n, p in known.items() if p.default is p.empty} - wattmeter.parameters.keys()
+    for names, fault in ((unknown, "unknown"), (missing, "missing")):
+        if names:
+            raise exception.ConfigurationInvalid(
+                where=wattmeter.where,
+                reason=f"{fault} parameter {', '.join(map(repr, sorted(map(str, names))))}; "
+                f"{wattmeter.driver} takes {', '.join(sorted(known))}",
+            )
+
+
+def _states(statuses: Sequence[measurement.DriverStatus]) -> list[tuple[object, ...]]:
+    return [(s.wattmeter, s.state, s.since, s.missing, s.restarts) for s in statuses]
+
+
+def _never() -> driver.Driver:
+    raise AssertionError("a misconfigured post has no driver to make")
