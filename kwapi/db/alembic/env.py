@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run by alembic: performs migrations on the connection that kwapi.db.migration hands over."""
+
+from alembic import context
+
+from kwapi.db import models
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=models.METADATA,
+)
+# Not begin_transaction: the transaction is the caller's, with its lock.
+context.run_migrations()

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The schema on SQLite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kwapi.db import migration
+from tests import store_contract
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> store_contract.Database:
+    """A database without tables."""
+    return store_contract.Database(f"sqlite:///{tmp_path}/bare.sqlite")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> store_contract.Database:
+    """An empty store."""
+    made = store_contract.Database(f"sqlite:///{tmp_path}/kwapi.sqlite")
+    migration.upgrade(made.engine())
+    return made
+
+
+class TestSqlite(store_contract.MigrationContract):
+    """The contract, on a file."""
+
+
+def test_the_directory_is_made(tmp_path: Path) -> None:
+    """A new installation has no state directory yet."""
+    engine = store_contract.Database(f"sqlite:///{tmp_path}/state/of 100%/new.sqlite").engine()
+    migration.upgrade(engine)
+    migration.check(engine)
