@@ -24,6 +24,11 @@ from kwapi import exception
 PROBE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+~,=-]{0,254}")
 
 
+def is_name(text: str) -> bool:
+    """Tell whether a wattmeter can be called that: printable, and not too long to store."""
+    return 0 < len(text) <= 255 and text.isprintable()
+
+
 class Measurement(NamedTuple):
     """What one probe said at an instant, as a driver's ``read`` returns it.
 
@@ -129,6 +134,7 @@ def _reading(member: dict[str, Any]) -> Reading:
     if len(probes) != len(watts) or len(kwh) not in (0, len(probes)):
         raise ValueError(f"columns of {wattmeter!r} differ in length")
     _require(str, wattmeter, *probes)
+    _require_name(wattmeter)
     _require(_NUMBER, timestamp, *watts)
     _require(_NUMBER_OR_NONE, period, resolution, *kwh)
     if not all(math.isfinite(number or 0) for number in (timestamp, period, resolution)):
@@ -140,9 +146,15 @@ def _status(member: dict[str, Any]) -> DriverStatus:
     member["missing"] = tuple(member.get("missing", ()))
     status = DriverStatus(**member)
     _require(str, status.wattmeter, status.driver, status.state, *status.missing)
+    _require_name(status.wattmeter)
     _require(_NUMBER, status.since, status.probes, status.restarts)
     _require(_NUMBER_OR_NONE, status.last_reading)
     return status
+
+
+def _require_name(wattmeter: str) -> None:
+    if not is_name(wattmeter):
+        raise ValueError("a wattmeter's name is not printable or too long")
 
 
 def _dropped(document: dict[str, Any]) -> int:

@@ -14,7 +14,7 @@ from kwapi import exception
 from kwapi import measurement
 
 NUMBER = st.floats(allow_nan=False, allow_infinity=False)
-NAME = st.text(min_size=1, max_size=20)
+NAME = st.text(min_size=1, max_size=20).filter(str.isprintable)
 
 
 @st.composite
@@ -74,6 +74,8 @@ READING = {"wattmeter": "pdu", "timestamp": 1.0, "probes": ["a"], "watts": [1.0]
         ({"timestamp": 1e999}, "not finite"),
         ({"period_seconds": 1e999}, "not finite"),
         ({"probes": None}, "NoneType"),
+        ({"wattmeter": "a\0"}, "not printable"),
+        ({"wattmeter": "a" * 256}, "too long"),
     ],
 )
 def test_a_wrong_reading_is_refused_with_what_is_wrong(change: dict[str, Any], reason: str) -> None:

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kwapi-collector: listens to the bus, counts energy, stores it.
+
+Owns how the parts of this process are put together.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from oslo_config import cfg
+
+from kwapi import bus
+from kwapi import conf as options
+from kwapi import exception
+from kwapi import service
+from kwapi.collector import collector
+from kwapi.collector import ledger
+from kwapi.collector import record
+from kwapi.collector import store as stores
+from kwapi.db import migration
+from kwapi.db import transaction
+
+LOG = logging.getLogger(__name__)
+
+
+class Listening:
+    """The collector and its listener, as one component."""
+
+    def __init__(self, conf: cfg.ConfigOpts, transport: object, store: stores.Store) -> None:
+        self._conf = conf
+        self._collector = collector.Collector(store, rules_of(conf))
+        self._listener = bus.Listener(
+            transport,
+            bus.verifier_of(conf),
+            self._collector.handle,
+            conf.bus.topic,
+            batch_seconds=conf.collector.flush_seconds,
+            max_batch=max(1, conf.bus.prefetch // 2),
+        )
+
+    def start(self) -> None:
+        """Count from now on."""
+        self._collector.start()
+        self._listener.start()
+
+    def stop(self) -> None:
+        """Finish the batch under way, if the store takes it."""
+        self._collector.stop()
+        self._listener.stop()
+
+    def reload(self) -> None:
+        """Take up the signing keys that are configured now."""
+        try:
+            self._conf.reload_config_files()
+            self._listener.set_verifier(bus.verifier_of(self._conf))
+        except (cfg.Error, exception.ConfigurationInvalid) as exc:
+            LOG.error("%s; going on with the configuration as it was", exc)
+
+
+def rules_of(conf: cfg.ConfigOpts) -> ledger.Rules:
+    """Return how measurements are judged."""
+    return ledger.Rules(
+        record.Limits(conf.collector.max_gap_seconds, conf.collector.max_watts),
+        conf.collector.silent_seconds,
+        conf.bus.max_clock_skew_seconds,
+        conf.bus.max_message_age_seconds,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until a signal; return the exit status."""
+    conf = options.load(argv, "kwapi-collector")
+    try:
+        require_schema(conf)
+        service.run(Listening(conf, bus.get_transport(conf), stores.open_store(conf)))
+    except (exception.ConfigurationInvalid, exception.SchemaOutdated) as exc:
+        print(f"kwapi-collector: {exc}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def require_schema(conf: cfg.ConfigOpts) -> None:
+    """Pass if the database's schema is this release's, or the database is away just now.
+
+    :raises SchemaOutdated: it is another one.
+    """
+    try:
+        migration.check(transaction.build(conf).writer.get_engine())
+    except exception.StoreUnavailable as exc:
+        LOG.warning("%s", exc)

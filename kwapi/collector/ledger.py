@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All records in memory, and what changed since they were stored.
+
+Owns how a batch of messages becomes energy.  No I/O and no clock: it is given
+the time, and gives back the changes to store.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import logging
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from kwapi import bus
+from kwapi import exception
+from kwapi import measurement
+from kwapi import signing
+from kwapi.collector import record
+from kwapi.collector import sequence
+from kwapi.collector import snapshot
+from kwapi.collector import store
+
+LOG = logging.getLogger(__name__)
+
+
+class Rules(NamedTuple):
+    """How measurements are judged; see the options of the groups [collector] and [bus].
+
+    :ivar silent_seconds: a probe silent for so long leaves the list.
+    :ivar max_skew_seconds: nothing is measured further in the future.
+    :ivar remember_seconds: how long senders and their reports are remembered.
+    """
+
+    limits: record.Limits = record.Limits()
+    silent_seconds: float = 300.0
+    max_skew_seconds: float = 300.0
+    remember_seconds: float = 7 * 86400.0
+
+
+class Ledger:
+    """The state as the store has it, and what was changed since."""
+
+    def __init__(
+        self,
+        state: store.State,
+        rules: Rules,
+        now: float,
+        drivers: Iterable[store.DriverRow] = (),
+    ) -> None:
+        """Go on from what is stored.
+
+        :param now: epoch seconds, here and everywhere.
+        """
+        self._rules = rules
+        self._version = state.version
+        self._records = state.records
+        self._senders = state.senders
+        self._tallies = collections.Counter(state.tallies)
+        self._snapshot = snapshot.Snapshot()
+        listed = [r for r in state.records.values() if r.probe_id not in state.unlisted]
+        self._snapshot.update(listed)
+        # Silence is told by when we heard of a probe, not by its timestamps:
+        # after an outage of ours its measurements are old, yet it is not silent.
+        self._heard_at = {r.probe_id: now for r in listed}
+        self._heard: set[str] = set()
+        self._layouts: dict[str, measurement.Reading] = {}
+        self._reported_at = {(row.sender, row.status.wattmeter): row.reported_at for row in drivers}
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin to note changes, none so far."""
+        self._changed: dict[str, record.Record] = {}
+        self._changed_senders: dict[str, store.Sender] = {}
+        self._drivers: dict[tuple[str, str], store.DriverRow] = {}
+        self._unlisted: list[str] = []
+        self._forgotten_drivers: set[tuple[str, str]] = set()
+        self._forget_before: float | None = None
+        self._is_changed = False
+
+    def apply(self, batch: bus.Batch, now: float) -> None:
+        """Count what a batch measures."""
+        self._is_changed = True
+        self._tallies.update(batch.refused)
+        self._tallies["received"] += len(batch.messages)
+        for message in batch.messages:
+            try:
+                self._apply(message, now)
+            except exception.ReplayedMessage as exc:
+                LOG.debug("%s", exc)
+                self._tallies[exc.counter] += 1
+
+    def tidy(self, now: float) -> None:
+        """Take silent probes off the list; forget senders too old to be heard of again."""
+        self._heard_at.update(dict.fromkeys(self._heard, now))
+        self._heard.clear()
+        since = now - self._rules.silent_seconds
+        silent = [probe_id for probe_id, heard in self._heard_at.items() if heard < since]
+        for probe_id in silent:
+            LOG.warning("%s: silent for %.0f s, off the list", probe_id, self._rules.silent_seconds)
+            del self._heard_at[probe_id]
+        self._snapshot.remove(silent)
+        self._unlisted.extend(silent)
+        forgotten = [
+            instance
+            for instance, sender in self._senders.items()
+            if sender.timestamp < now - self._rules.remember_seconds
+        ]
+        for instance in forgotten:
+            del self._senders[instance]
+        old = now - self._rules.remember_seconds
+        unheard = [key for key, at in self._reported_at.items() if at < old]
+        for key in unheard:
+            del self._reported_at[key]
+        self._forgotten_drivers.update(unheard)
+        if forgotten:
+            self._forget_before = now - self._rules.remember_seconds
+        self._is_changed = self._is_changed or bool(silent or forgotten or unheard)
+
+    def changes(self) -> store.Changes | None:
+        """Return what must be stored; None when nothing changed."""
+        if not self._is_changed:
+            return None
+        added = self._snapshot.update(self._changed.values())
+        listing = added or bool(self._unlisted)
+        return store.Changes(
+            version=self._version,
+            records=self._changed.values(),
+            senders=self._changed_senders.values(),
+            tallies=self._tallies,
+            drivers=self._drivers.values(),
+            probes_body=self._snapshot.probes_body() if self._changed or listing else None,
+            probe_ids_body=self._snapshot.probe_ids_body() if listing else None,
+            unlisted=self._unlisted,
+            forget_senders_before=self._forget_before,
+            forget_drivers=[(wattmeter, sender) for sender, wattmeter in self._forgotten_drivers],
+        )
+
+    def stored(self) -> None:
+        """Take note that the changes are stored."""
+        self._heard.update(self._changed)
+        self._version += 1
+        self._forget()
+
+    def _apply(self, message: bus.Message, now: float) -> None:
+        envelope, body = message
+        known = self._senders.get(envelope.instance)
+        taken = sequence.take(known, envelope, body.dropped)
+        self._senders[envelope.instance] = taken.sender
+        self._changed_senders[envelope.instance] = taken.sender
+        self._tallies["lost"] += taken.lost
+        self._tallies["dropped"] += max(0, body.dropped - (known.dropped if known else 0))
+        for reading in body.readings:
+            self._count(reading, envelope.instance if taken.in_order else "", now)
+        if body.drivers:
+            self._report(envelope, body.drivers)
+
+    def _report(
+        self, envelope: signing.Envelope, statuses: Sequence[measurement.DriverStatus]
+    ) -> None:
+        """Take a sender's report; a wattmeter that is not in it is no longer configured."""
+        sender, at = envelope.sender, envelope.timestamp
+        reported = {(sender, status.wattmeter): status for status in statuses}
+        gone = {key for key in self._reported_at if key[0] == sender} - reported.keys()
+        for key in gone:
+            del self._reported_at[key]
+            self._drivers.pop(key, None)
+        self._forgotten_drivers = (self._forgotten_drivers | gone) - reported.keys()
+        for key, status in reported.items():
+            self._reported_at[key] = at
+            self._drivers[key] = store.DriverRow(sender, at, status)
+
+    def _count(self, reading: measurement.Reading, instance: str, now: float) -> None:
+        if reading.timestamp > now + self._rules.max_skew_seconds:
+            self._tallies["refused"] += len(reading.probes)
+            return
+        limits, timestamp, counted = self._rules.limits, reading.timestamp, record.Outcome.COUNTED
+        counters = reading.kwh or itertools.repeat(None)
+        # Columns at a time where that is possible: this is done for every
+        # measurement of a cloud.
+        known = list(map(self._records.get, reading.probes))
+        for held, watts, kwh in zip(known, reading.watts, counters):
+            if held is not None:
+                outcome = held.add(limits, timestamp, watts, kwh, instance)
+                if outcome is not counted:
+                    self._tallies[outcome.name.lower()] += 1
+        if all(known):
+            self._changed.update(zip(reading.probes, known))  # type: ignore[arg-type]
+        else:
+            self._admit(reading, instance)
+        self._tallies["measurements"] += len(reading.probes)
+        self._label(reading)
+
+    def _admit(self, reading: measurement.Reading, instance: str) -> None:
+        """Begin the records of probes not seen before, where they can have one."""
+        counters = reading.kwh or itertools.repeat(None)
+        for probe_id, watts, kwh in zip(reading.probes, reading.watts, counters):
+            known = self._records.get(probe_id)
+            if known is None and measurement.PROBE_ID.fullmatch(probe_id):
+                known = record.Record.first(
+                    probe_id, self._rules.limits, reading.timestamp, watts, kwh, instance
+                )
+            if known is None:
+                self._tallies["refused"] += 1
+            else:
+                self._records[probe_id] = self._changed[probe_id] = known
+
+    def _label(self, reading: measurement.Reading) -> None:
+        """Note in its probes' records what a wattmeter says of itself, when that changes."""
+        layout = reading._replace(timestamp=0.0, watts=(), kwh=())
+        if self._layouts.get(reading.wattmeter) == layout:
+            return
+        self._layouts[reading.wattmeter] = layout
+        for probe_id in reading.probes:
+            if known := self._records.get(probe_id):
+                known.wattmeter = reading.wattmeter
+                known.period_seconds = reading.period_seconds
+                known.resolution_watts = reading.resolution_watts
+        self._snapshot.relabel(reading.probes)
