@@ -136,6 +136,10 @@ def _say(exc: Exception) -> str:
 
 def _wattmeter(name: str, section: _Section) -> Wattmeter:
     where = f"{section.get('', section['driver']).where}, section [{name}]"
+    if not measurement.is_name(name):
+        raise exception.ConfigurationInvalid(
+            where=where, reason="a wattmeter's name is up to 255 printable characters"
+        )
     unknown = section.keys() - _KEYS - {""}
     if unknown:
         raise exception.ConfigurationInvalid(
@@ -162,11 +166,11 @@ def _literal(name: str, section: _Section, key: str, kind: type) -> Any:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         value = None
     if not isinstance(value, kind):
-        wanted = {list: "a list, as ['server-1', None]", dict: "a mapping, as {'ip': '192.0.2.1'}"}
+        wanted = "a list, as ['server-1', None]"
+        if kind is dict:
+            wanted = "a mapping, as {'ip': '192.0.2.1'}"
         # The value is not repeated: parameters hold passwords.
-        raise exception.ConfigurationInvalid(
-            where=where, reason=f"[{name}] {key} must be {wanted[kind]}"
-        )
+        raise exception.ConfigurationInvalid(where=where, reason=f"[{name}] {key} must be {wanted}")
     return value
 
 

@@ -288,9 +288,7 @@ def build_driver(
 
 def _load(wattmeter: configuration.Wattmeter) -> type[driver.Driver]:
     try:
-        found: stevedore_driver.DriverManager[Any] = stevedore_driver.DriverManager(
-            NAMESPACE, wattmeter.driver
-        )
+        found: Any = stevedore_driver.DriverManager(NAMESPACE, wattmeter.driver)
     except stevedore_exception.NoMatches as exc:
         raise exception.ConfigurationInvalid(
             where=wattmeter.where, reason=f"no driver {wattmeter.driver!r} is installed: {exc}"
