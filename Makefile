@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+# The one place that says how this project is set up, run and checked.
+# tox.ini and .ci/run call these targets; `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN ?= $(VENV)/bin
+EXTRAS := kwapi,fast,mysql,postgresql
+# What `make test` runs, in this order; the tests come last, so that their summary ends it.
+STAGES ?= lint mypy samples docs releasenotes tests
+# Two workers: the machine CI runs on has two cores.
+WORKERS ?= 2
+PYTEST ?= $(BIN)/python -m pytest
+
+# What must be there first. tox, which sets up its own environments, empties both.
+RUNTIME ?= $(VENV)/.runtime
+TOOLS ?= $(VENV)/.tools
+SERVERS ?= $(VENV)/.servers
+
+# pbr asks git for the version; a tree that is no clone has none to tell.
+ifeq ($(shell git rev-parse --git-dir 2>/dev/null),)
+export PBR_VERSION ?= 0.0.0
+endif
+
+.PHONY: help run test test-openstack lint format mypy unit functional tests samples docs \
+	releasenotes bench clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(RUNTIME)  ## run all of Kwapi in one process; ARGS="--config-file ..." is passed on
+	@exec $(BIN)/kwapi-climate $(ARGS)
+
+test: $(TOOLS) $(SERVERS)  ## all that CI checks, but for the real OpenStack
+	@tools/stages $(STAGES)
+
+test-openstack: $(TOOLS) $(SERVERS)  ## tests against a real Keystone
+	@bash tests/integration/run
+
+lint: $(TOOLS)  ## style, common mistakes, and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/flake8 kwapi tests benchmarks doc setup.py
+	$(BIN)/lint-imports --no-cache
+
+format: $(TOOLS)  ## rewrite the sources in the style that lint wants
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+mypy: $(TOOLS)  ## types, strictly
+	$(BIN)/mypy kwapi
+
+unit: $(TOOLS)  ## tests that need no server
+	$(PYTEST) tests/unit $(ARGS)
+
+functional: $(TOOLS) $(SERVERS)  ## tests with a real RabbitMQ, MariaDB, PostgreSQL and snmpd
+	$(PYTEST) tests/functional $(ARGS)
+
+tests: $(TOOLS) $(SERVERS)  ## unit and functional tests, with coverage
+	$(PYTEST) -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered \
+		--cov-report=html:build/coverage tests/unit tests/functional $(ARGS)
+
+samples: $(TOOLS)  ## etc/kwapi: the configuration and policy samples, made from the code
+	$(BIN)/oslo-config-generator --config-file etc/kwapi/config-generator.conf
+	$(BIN)/oslopolicy-sample-generator --config-file etc/kwapi/policy-generator.conf
+
+docs: $(TOOLS)  ## doc/build/html, without warnings
+	$(BIN)/sphinx-build -W --keep-going -q -b html doc/source doc/build/html
+
+releasenotes: $(TOOLS)  ## check the release notes
+	@if git rev-parse -q --verify HEAD >/dev/null 2>&1; then $(BIN)/reno lint; \
+	else echo "Not checked: reno reads the notes out of git's history, and there is none."; fi
+
+bench: $(TOOLS) $(SERVERS)  ## the benchmarks, each beside its baseline
+	$(BIN)/python -m benchmarks.snmp_polling
+	$(BIN)/python -m benchmarks.store_save
+	$(BIN)/python -m benchmarks.bus flat
+
+clean:  ## remove all that was made, .venv too
+	rm -rf .venv .tox build dist doc/build *.egg-info .coverage .coverage.*
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---------------------------------------------------------------- set-up
+# A stamp is newer than all that it was made from, so nothing is installed twice.
+
+$(VENV)/bin/pip:
+	@PYTHON=$(PYTHON) tools/make-venv $(VENV)
+
+$(VENV)/.runtime: $(VENV)/bin/pip setup.cfg setup.py pyproject.toml requirements.txt constraints.txt
+	@echo "Installing kwapi-climate into $(VENV); this takes a minute the first time."
+	$(BIN)/pip install -qq -c constraints.txt -e ".[$(EXTRAS)]"
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.runtime test-requirements.txt doc/requirements.txt
+	@echo "Installing what the tests need into $(VENV)."
+	$(BIN)/pip install -qq -c constraints.txt -r test-requirements.txt -r doc/requirements.txt
+	@touch $@
+
+$(VENV)/.servers: $(VENV)/.tools bindep.txt
+	@BIN=$(BIN) tools/install-packages test
+	@touch $@
