@@ -166,6 +166,11 @@ class Publisher:
         """Measurements dropped since the start, for want of room."""
         return self._dropped
 
+    @property
+    def kept(self) -> int:
+        """Measurements not sent yet."""
+        return self._kept
+
     def publish(self, reading: measurement.Reading) -> None:
         """Take a reading to send; never blocks."""
         with self._lock:
@@ -248,6 +253,7 @@ class Publisher:
         with self._lock:
             self._kept -= count
         if away_since is not None:
+            _once_per_outage.forget()
             LOG.info(
                 "The broker takes messages again after %.0f s", self._clock.monotonic() - away_since
             )
@@ -313,7 +319,7 @@ class Listener:
             self._server.wait()
 
     def _listen(self) -> None:
-        server = notify_listener.BatchNotificationServer(
+        server = _Server(
             self._transport,
             self._targets,
             self._dispatcher,
@@ -325,6 +331,20 @@ class Listener:
         # One worker: batches are handled in the order they came.
         server.start(override_pool_size=1)
         self._server = server
+
+
+class _Server(notify_listener.BatchNotificationServer):  # type: ignore[misc]  # oslo has no types
+    """Has messages that come a second time dispatched and acknowledged like any other."""
+
+    def _create_listener(self) -> Any:
+        listener = super()._create_listener()
+        # oslo.messaging remembers the last 16 messages, and neither dispatches
+        # nor acknowledges one of them that comes again after an outage: the
+        # broker would hold it until the next one.  We know repeats ourselves.
+        cache = getattr(getattr(listener, "_poll_style_listener", None), "msg_id_cache", None)
+        if cache is not None:
+            cache.prev_msgids = collections.deque(maxlen=0)
+        return listener
 
 
 class _Dispatcher(dispatcher.DispatcherBase):  # type: ignore[misc]  # oslo has no types
@@ -389,23 +409,32 @@ class _Dispatcher(dispatcher.DispatcherBase):  # type: ignore[misc]  # oslo has 
 
 
 class _OncePerOutage(logging.Filter):
-    """Lets the first of a row of equal complaints pass, until another message comes."""
+    """Lets the first complaint of each kind pass, until better news comes."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._last: object = None
+        self._made: set[tuple[str, int]] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
-            self._last = None
+            self.forget()
             return True
-        repeated, self._last = record.msg == self._last, record.msg
+        # By where it is logged: the texts differ, and several take turns.
+        kind = record.pathname, record.lineno
+        repeated = kind in self._made
+        self._made.add(kind)
         return not repeated
+
+    def forget(self) -> None:
+        """Let complaints pass again: the outage is over."""
+        self._made.clear()
+
+
+_once_per_outage = _OncePerOutage()
 
 
 def quiet_driver_log() -> None:
     """Have oslo.messaging's drivers log an outage once, not at every try."""
     for name in (f"{_DRIVER_LOG}.impl_rabbit", "oslo_messaging._drivers.impl_rabbit"):
-        logger = logging.getLogger(name)
-        if not any(isinstance(known, _OncePerOutage) for known in logger.filters):
-            logger.addFilter(_OncePerOutage())
+        # Adding it a second time does nothing.
+        logging.getLogger(name).addFilter(_once_per_outage)

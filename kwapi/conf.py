@@ -90,7 +90,7 @@ BUS_OPTS = [
     ),
     cfg.IntOpt(
         "prefetch",
-        default=400,
+        default=800,
         min=10,
         help="How many messages the broker hands over before the first is acknowledged.",
     ),
@@ -126,10 +126,11 @@ DRIVERS_OPTS = [
 COLLECTOR_OPTS = [
     cfg.FloatOpt(
         "flush_seconds",
-        default=1.0,
+        default=2.0,
         min=0.05,
         max=60.0,
-        help="Messages are stored, and acknowledged, together at least this often.",
+        help="Messages are stored, and acknowledged, together at least this often. Less is "
+        "fresher, more is cheaper: a probe's record is written once each time.",
     ),
     cfg.FloatOpt(
         "max_gap_seconds",

@@ -282,7 +282,9 @@ def test_no_frame_of_any_content_stops_a_listener(transport: Any, heard: Heard) 
     sent = 0
 
     @settings(max_examples=200)
-    @given(JSON | st.just(sealed(7)), st.dictionaries(st.sampled_from(["priority", "payload"]), JSON))
+    @given(
+        JSON | st.just(sealed(7)), st.dictionaries(st.sampled_from(["priority", "payload"]), JSON)
+    )
     def flood(payload: Any, change: dict[str, Any]) -> None:
         nonlocal sent
         send(transport, payload, change)
@@ -312,9 +314,7 @@ def test_keys_can_change_while_listening(transport: Any) -> None:
 def configured(*lines: str, tmp_path: Any) -> cfg.ConfigOpts:
     path = tmp_path / "kwapi.conf"
     path.write_text("\n".join(["[bus]", *lines]))
-    return service.prepare(
-        ["--config-file", str(path)], "test", register=(options.register_opts,)
-    )
+    return service.prepare(["--config-file", str(path)], "test", register=(options.register_opts,))
 
 
 def test_there_is_no_default_key(conf: cfg.ConfigOpts) -> None:
