@@ -18,7 +18,6 @@
     |-- SchemaOutdated               the database wants ``kwapi-manage db upgrade``
     |-- ProbeNotFound                404
     |-- MeterNotFound                404
-    |-- NotAuthorized                403
     `-- StoreUnavailable             503
 
 ``code`` is the HTTP status where the API answers with it;
@@ -107,11 +106,6 @@ class ProbeNotFound(KwapiException):
 class MeterNotFound(KwapiException):
     msg_fmt = "Probe %(probe_id)s has no meter %(meter)s; it has %(meters)s."
     code = 404
-
-
-class NotAuthorized(KwapiException):
-    msg_fmt = "Policy does not allow this request: %(rule)s."
-    code = 403
 
 
 class StoreUnavailable(KwapiException):

@@ -21,7 +21,6 @@ from kwapi.collector import ledger
 from kwapi.collector import record
 from kwapi.collector import store as stores
 from kwapi.db import migration
-from kwapi.db import transaction
 
 LOG = logging.getLogger(__name__)
 
@@ -74,20 +73,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit status."""
     conf = options.load(argv, "kwapi-collector")
     try:
-        require_schema(conf)
+        migration.require(conf)
         service.run(Listening(conf, bus.get_transport(conf), stores.open_store(conf)))
     except (exception.ConfigurationInvalid, exception.SchemaOutdated) as exc:
         print(f"kwapi-collector: {exc}", file=sys.stderr)
         return 2
     return 0
-
-
-def require_schema(conf: cfg.ConfigOpts) -> None:
-    """Pass if the database's schema is this release's, or the database is away just now.
-
-    :raises SchemaOutdated: it is another one.
-    """
-    try:
-        migration.check(transaction.build(conf).writer.get_engine())
-    except exception.StoreUnavailable as exc:
-        LOG.warning("%s", exc)

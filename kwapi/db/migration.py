@@ -8,6 +8,7 @@ what a downgrade would need, a backup has.
 from __future__ import annotations
 
 import contextlib
+import logging
 import pathlib
 from collections.abc import Iterator
 
@@ -17,9 +18,12 @@ import alembic.migration
 import alembic.script
 import alembic.util
 import sqlalchemy as sa
+from oslo_config import cfg
 
 from kwapi import exception
 from kwapi.db import transaction
+
+LOG = logging.getLogger(__name__)
 
 _HERE = pathlib.Path(__file__).parent
 #: Any number will do that no other program in this database locks.
@@ -66,6 +70,22 @@ def check(engine: sa.Engine) -> None:
     found, wanted = get_revision(engine), get_newest_revision()
     if found != wanted:
         raise exception.SchemaOutdated(found=found or "empty", wanted=wanted)
+
+
+def require(conf: cfg.ConfigOpts) -> None:
+    """Pass if the configured database's schema is right, or the database is away just now.
+
+    :raises SchemaOutdated: it is another one.
+    :raises ConfigurationInvalid: there is no such database.
+    """
+    engine = transaction.build(conf).writer.get_engine()
+    try:
+        check(engine)
+    except exception.StoreUnavailable as exc:
+        LOG.warning("The database is away just now: %s", exc.details.get("reason", exc))
+    finally:
+        # No connection may be shared with a process that is forked from here.
+        engine.dispose()
 
 
 def _config(connection: sa.Connection | None = None) -> alembic.config.Config:

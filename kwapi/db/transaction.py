@@ -138,7 +138,7 @@ def build(conf: cfg.ConfigOpts) -> TransactionContext:
     settings = {opt.dest: conf.database[opt.dest] for opt in options.database_opts}
     settings["connection"] = _complete(_url_of(conf))
     context = enginefacade.transaction_context()
-    context.configure(**settings, logging_name=None, sqlite_fk=False, thread_checkin=True)
+    context.configure(**settings, logging_name=None, sqlite_fk=False, thread_checkin=False)
     context.append_on_engine_create(_hide_parameters)
     return context
 
