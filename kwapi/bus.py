@@ -45,8 +45,6 @@ LOG = logging.getLogger(__name__)
 
 EVENT_TYPE = "kwapi.measurements"
 _PRIORITY = "info"
-#: oslo.messaging logs every try to reach the broker; we log an outage once.
-_DRIVER_LOG = "oslo.messaging._drivers"
 _STOP_SECONDS = 5.0
 _REQUEUE_SECONDS = 1.0
 #: What a message of a content nobody thought of makes a handler raise.
@@ -103,8 +101,8 @@ def keys_of(conf: cfg.ConfigOpts) -> dict[str, bytes]:
     return {key_id: key.encode() for key_id, key in conf.bus.signing_keys.items()}
 
 
-def signer_of(conf: cfg.ConfigOpts) -> signing.Signer:
-    """Return what signs as this run of this process.
+def signing_key_of(conf: cfg.ConfigOpts) -> tuple[str, bytes]:
+    """Return the key that signs what this process sends, after its id.
 
     :raises ConfigurationInvalid: no key, or it is not said which.
     """
@@ -115,7 +113,15 @@ def signer_of(conf: cfg.ConfigOpts) -> signing.Signer:
         raise exception.ConfigurationInvalid(
             where="[bus] signing_key_id", reason=f"must be one of {', '.join(sorted(keys))}"
         )
-    return signing.Signer(key_id, keys[key_id], conf.bus.sender, uuid.uuid4().hex)
+    return key_id, keys[key_id]
+
+
+def signer_of(conf: cfg.ConfigOpts) -> signing.Signer:
+    """Return what signs as this run of this process.
+
+    :raises ConfigurationInvalid: no key, or it is not said which.
+    """
+    return signing.Signer(*signing_key_of(conf), conf.bus.sender, uuid.uuid4().hex)
 
 
 def verifier_of(conf: cfg.ConfigOpts) -> signing.Verifier:
@@ -417,7 +423,8 @@ class _OncePerOutage(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno < logging.WARNING:
-            self.forget()
+            if record.levelno == logging.INFO:
+                self.forget()
             return True
         # By where it is logged: the texts differ, and several take turns.
         kind = record.pathname, record.lineno
@@ -435,6 +442,7 @@ _once_per_outage = _OncePerOutage()
 
 def quiet_driver_log() -> None:
     """Have oslo.messaging's drivers log an outage once, not at every try."""
-    for name in (f"{_DRIVER_LOG}.impl_rabbit", "oslo_messaging._drivers.impl_rabbit"):
-        # Adding it a second time does nothing.
-        logging.getLogger(name).addFilter(_once_per_outage)
+    for package in ("oslo.messaging", "oslo_messaging"):  # oslo.log renames some loggers
+        for module in ("impl_rabbit", "amqpdriver"):
+            # Adding it a second time does nothing.
+            logging.getLogger(f"{package}._drivers.{module}").addFilter(_once_per_outage)

@@ -62,26 +62,32 @@ class Signer:
     """Seals messages of one run of one process; one thread at a time."""
 
     def __init__(self, key_id: str, key: bytes, sender: str, instance: str) -> None:
-        for name in (key_id, sender, instance):
+        for name in (sender, instance):
             _require_name(name)
-        _require_length(key_id, key)
-        self._key_id, self._key = key_id, key
         self._sender, self._instance = sender, instance
         self.sequence = 0
+        self.use(key_id, key)
+
+    def use(self, key_id: str, key: bytes) -> None:
+        """Sign with this key from now on; safe to call from any thread."""
+        _require_name(key_id)
+        _require_length(key_id, key)
+        self._key = key_id, key
 
     def seal(self, body: str, timestamp: float) -> dict[str, Any]:
         """Return the message that carries this body, as the next in sequence."""
         self.sequence += 1
+        key_id, key = self._key
         message = {
             "version": VERSION,
-            "key_id": self._key_id,
+            "key_id": key_id,
             "sender": self._sender,
             "instance": self._instance,
             "sequence": self.sequence,
             "timestamp": timestamp,
             "body": body,
         }
-        return {**message, "signature": _sign(self._key, message).decode()}
+        return {**message, "signature": _sign(key, message).decode()}
 
 
 class Verifier:

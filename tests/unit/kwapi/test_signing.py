@@ -51,6 +51,15 @@ def test_members_cannot_run_into_each_other() -> None:
         VERIFIER.open({**sealed, "sender": "a", "instance": "bc"}, NOW)
 
 
+def test_a_sender_changes_its_key_and_counts_on() -> None:
+    made = signer()
+    made.seal("", NOW)
+    made.use("2027", OTHER)
+    sealed = made.seal("", NOW)
+    assert (sealed["key_id"], sealed["sequence"]) == ("2027", 2)
+    VERIFIER.open(sealed, NOW)
+
+
 def test_an_unknown_key_is_refused_by_name() -> None:
     with pytest.raises(exception.BadSignature, match="'2025' is not known"):
         VERIFIER.open(signer("2025").seal("", NOW), NOW)
