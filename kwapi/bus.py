@@ -85,7 +85,15 @@ def get_transport(conf: cfg.ConfigOpts, default_url: str = "rabbit://") -> Any:
     conf.set_default("transport_url", default_url)
     conf.set_default("amqp_durable_queues", True, "oslo_messaging_rabbit")
     conf.set_default("rabbit_qos_prefetch_count", conf.bus.prefetch, "oslo_messaging_rabbit")
-    return oslo_messaging.get_notification_transport(conf)
+    try:
+        return oslo_messaging.get_notification_transport(conf)
+    except (oslo_messaging.InvalidTransportURL, oslo_messaging.DriverLoadFailure):
+        # Not from exc: it quotes the URL, password and all.
+        kind = (conf.transport_url or default_url).partition(":")[0]
+        reason = f"{kind} is no transport; a URL looks like rabbit://user:password@host:5672/"
+        raise exception.ConfigurationInvalid(
+            where="[DEFAULT] transport_url", reason=reason
+        ) from None
 
 
 def keys_of(conf: cfg.ConfigOpts) -> dict[str, bytes]:
@@ -245,17 +253,13 @@ class Publisher:
         count = sum(len(reading.probes) for reading in body.readings)
         backoff = clocks.Backoff(0.5, 10.0)
         away_since: float | None = None
-        while True:
-            try:
-                self._notify(payload)
-                break
-            except Exception as exc:  # any transport has errors of its own kind
-                if away_since is None:
-                    away_since = self._clock.monotonic()
-                    LOG.error("The broker takes no messages, keeping measurements: %s", exc)
-                if self._stopping.is_set():
-                    return
-                self._clock.wait(self._stopping, backoff.next())
+        while (fault := self._notify(payload)) is not None:
+            if away_since is None:
+                away_since = self._clock.monotonic()
+                LOG.error("The broker takes no messages, keeping measurements: %s", fault)
+            if self._stopping.is_set():
+                return
+            self._clock.wait(self._stopping, backoff.next())
         with self._lock:
             self._kept -= count
         if away_since is not None:
@@ -264,7 +268,8 @@ class Publisher:
                 "The broker takes messages again after %.0f s", self._clock.monotonic() - away_since
             )
 
-    def _notify(self, payload: dict[str, Any]) -> None:
+    def _notify(self, payload: dict[str, Any]) -> Exception | None:
+        """Return None when the broker has it, else why not."""
         # Not oslo.messaging's Notifier: it logs and forgets what it cannot send.
         notification = {
             "message_id": uuid.uuid4().hex,
@@ -274,7 +279,11 @@ class Publisher:
             "payload": payload,
             "timestamp": str(payload["timestamp"]),
         }
-        self._transport._send_notification(self._target, {}, notification, version=2.0, retry=0)
+        try:
+            self._transport._send_notification(self._target, {}, notification, version=2.0, retry=0)
+        except Exception as exc:  # any transport has errors of its own kind
+            return exc
+        return None
 
 
 class Listener:
@@ -422,9 +431,10 @@ class _OncePerOutage(logging.Filter):
         self._made: set[tuple[str, int]] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING:
-            if record.levelno == logging.INFO:
-                self.forget()
+        if "Reconnected" in str(record.msg):
+            self.forget()
+            return True
+        if record.levelno < logging.INFO:
             return True
         # By where it is logged: the texts differ, and several take turns.
         kind = record.pathname, record.lineno

@@ -14,13 +14,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from oslo_config import cfg
+from oslo_config import iniparser
 from oslo_log import log
 from oslo_middleware import cors
 
+from kwapi import exception
 from kwapi import service
 
 #: Loggers that are too talkative at their own default level.
-_LOG_LEVELS = ["oslo.messaging=WARN", "kombu=WARN", "amqp=WARN", "alembic=WARN", "waitress=WARN"]
+_LOG_LEVELS = ["kombu=WARN", "amqp=WARN", "alembic=WARN", "waitress=WARN", "pymodbus=CRITICAL"]
 
 DEFAULT_OPTS = [
     cfg.StrOpt(
@@ -228,6 +230,23 @@ def paths(conf: cfg.ConfigOpts) -> list[str]:
     for folder in conf.config_dir or ():
         found += sorted(glob.glob(os.path.join(folder, "*.conf")))
     return found
+
+
+def reload(conf: cfg.ConfigOpts) -> None:
+    """Read the configuration files anew.
+
+    :raises ConfigurationInvalid: one cannot be read; everything stays as it was.
+    """
+    for path in paths(conf):
+        try:
+            cfg.ConfigParser(path, {}).parse()
+        except iniparser.ParseError as exc:
+            # oslo.config would log the line itself, which may hold a password.
+            reason = f"line {exc.lineno}: {exc.msg}"
+            raise exception.ConfigurationInvalid(where=path, reason=reason) from None
+        except OSError as exc:
+            raise exception.ConfigurationInvalid(where=path, reason=exc.strerror) from exc
+    conf.reload_config_files()
 
 
 def list_opts() -> list[tuple[str | None, list[Any]]]:

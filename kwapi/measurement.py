@@ -122,7 +122,14 @@ def decode(text: str) -> Body:
             tuple(_status(member) for member in document.get("drivers", ())),
             _dropped(document),
         )
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as exc:
+    except (
+        ArithmeticError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ) as exc:
         raise exception.MalformedMessage(reason=_say(exc)) from exc
 
 
@@ -139,7 +146,20 @@ def _reading(member: dict[str, Any]) -> Reading:
     _require(_NUMBER_OR_NONE, period, resolution, *kwh)
     if not all(math.isfinite(number or 0) for number in (timestamp, period, resolution)):
         raise ValueError(f"time, period or resolution of {wattmeter!r} is not finite")
-    return Reading(wattmeter, timestamp, probes, watts, kwh, period, resolution)
+    # JSON knows whole numbers of any size; a database and arithmetic do not.
+    return Reading(
+        wattmeter,
+        float(timestamp),
+        probes,
+        tuple(map(float, watts)),
+        tuple(map(_float, kwh)),
+        _float(period),
+        _float(resolution),
+    )
+
+
+def _float(number: float | None) -> float | None:
+    return None if number is None else float(number)
 
 
 def _status(member: dict[str, Any]) -> DriverStatus:

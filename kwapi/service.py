@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import logging
 import queue
+import re
 import signal
+import sys
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +35,7 @@ class Component(Protocol):
         """End in order; return when ended."""
 
     def reload(self) -> None:
-        """Take up what changed in the configuration."""
+        """Take up what changed in the configuration; raise, and change nothing, if it is wrong."""
 
 
 def prepare(
@@ -67,6 +70,27 @@ def prepare(
     return conf
 
 
+def exit_status(prog: str, main: Callable[[], int], *refusals: type[Exception]) -> int:
+    """Return what ``main`` returns; 2, and why in one line, if it cannot do what was asked.
+
+    :param refusals: what it raises then, beside oslo.config's own errors.
+    """
+    # Who asks for a reload while we start has changed files that we read anyway.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    refused: tuple[type[Exception], ...] = (cfg.Error, *refusals)
+    try:
+        return main()
+    except refused as exc:
+        print(f"{prog}: {_say(exc)}", file=sys.stderr)
+        return 2
+
+
+def _say(exc: Exception) -> str:
+    # A parse error ends in the line that it could not read, and that may be a password.
+    quotes = isinstance(exc, cfg.ConfigFileParseError)
+    return re.sub(r": (['\"]).*", "", str(exc), flags=re.DOTALL) if quotes else str(exc)
+
+
 def run(*components: Component) -> None:
     """Start the components, serve signals, and stop them in reverse order.
 
@@ -83,12 +107,23 @@ def run(*components: Component) -> None:
             component.start()
             started.append(component)
         while signals.get() == signal.SIGHUP:
-            LOG.info("Reloading the configuration")
-            for component in components:
-                component.reload()
+            _reload(components)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         LOG.info("Stopping")
         for component in reversed(started):
             component.stop()
+
+
+def _reload(components: Sequence[Component]) -> None:
+    LOG.info("Reloading the configuration")
+    refusal: Exception | None = None
+    for component in components:
+        try:
+            component.reload()
+        except Exception as exc:  # a process outlives whatever somebody writes into its files
+            refusal = exc
+    if refusal is not None:
+        # Out of the handler, in which oslo.log would tell it a second time.
+        LOG.error("%s; going on with the configuration as it was", _say(refusal))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis
@@ -61,6 +63,14 @@ class FakeClock(clock.Clock):
         """Set the wall clock; no time passes by it."""
         with self._lock:
             self._now = now
+
+
+def wait(until: Callable[[], object], deadline_seconds: float = 60.0) -> None:
+    """Poll until something holds; the deadline is for what never will."""
+    deadline = time.monotonic() + deadline_seconds
+    while not until():
+        assert time.monotonic() < deadline, "not within the deadline"
+        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import functools
 import json
 import os
 import secrets
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from oslo_config import cfg
 from oslo_policy import policy
@@ -41,17 +41,15 @@ _TICK_SECONDS = 10.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit status."""
+    run = functools.partial(_run, argv)
+    refusals = (exception.KwapiException, policy.InvalidDefinitionError)
+    return service.exit_status("kwapi-climate", run, *refusals)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     conf = options.load(argv, "kwapi-climate", files=("kwapi.conf", "drivers.conf"))
     set_defaults(conf)
-    try:
-        service.run(*build(conf))
-    except (exception.KwapiException, cfg.Error, policy.InvalidDefinitionError) as exc:
-        print(f"kwapi-climate: {exc}", file=sys.stderr)
-        return 2
-    except OSError as exc:
-        where = f"{conf.api.host}, port {conf.api.port}"
-        print(f"kwapi-climate: [api] host and port: {where}: {exc.strerror}", file=sys.stderr)
-        return 2
+    service.run(*build(conf))
     return 0
 
 
@@ -74,15 +72,26 @@ def build(conf: cfg.ConfigOpts) -> list[service.Component]:
     store = stores.open_store(conf)
     publisher = drivers.build_publisher(conf, transport)
     load = functools.partial(configuration.read, paths)
-    web = server.Server(app.build_app(conf, store), conf.api.host, conf.api.port, conf.api.threads)
+    web = _server(conf, app.build_app(conf, store))
     return [
         *parts,
         web,
         collector.Listening(conf, transport, store),
         publisher,
+        drivers.SigningKey(conf, publisher),
         drivers.build_manager(conf, publisher, load),
         _Introduction(web.url, conf.state_path, store, simulated=bool(parts)),
     ]
+
+
+def _server(conf: cfg.ConfigOpts, application: Any) -> server.Server:
+    try:
+        return server.Server(application, conf.api.host, conf.api.port, conf.api.threads)
+    except OSError as exc:
+        raise exception.ConfigurationInvalid(
+            where="[api] host, port",
+            reason=f"cannot listen on {conf.api.host}, port {conf.api.port}: {exc.strerror}",
+        ) from exc
 
 
 def _wattmeters(conf: cfg.ConfigOpts) -> tuple[list[str], list[service.Component]]:

@@ -7,6 +7,7 @@ WSGI server there is :mod:`kwapi.wsgi.api`.
 
 from __future__ import annotations
 
+import functools
 import logging
 import multiprocessing
 import os
@@ -21,6 +22,7 @@ from oslo_config import cfg
 
 from kwapi import conf as options
 from kwapi import exception
+from kwapi import service
 from kwapi.api import app
 from kwapi.collector import store as stores
 from kwapi.db import migration
@@ -72,17 +74,18 @@ def require_safe(conf: cfg.ConfigOpts) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit status."""
+    run = functools.partial(_run, argv)
+    refusals = (exception.KwapiException, ValueError, OSError)
+    return service.exit_status("kwapi-api", run, *refusals)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     conf = options.load(argv, "kwapi-api")
-    try:
-        require_safe(conf)
-        migration.require(conf)
-        # What is wrong with the configuration shows here, once, not in every worker.
-        build_app(conf)
-        listening = server.listen(conf.api.host, conf.api.port)
-    except (exception.KwapiException, cfg.Error, ValueError, OSError) as exc:
-        print(f"kwapi-api: {exc}", file=sys.stderr)
-        return 2
-    _serve(conf, listening)
+    require_safe(conf)
+    migration.require(conf)
+    # What is wrong with the configuration shows here, once, not in every worker.
+    build_app(conf)
+    _serve(conf, server.listen(conf.api.host, conf.api.port))
     return 0
 
 

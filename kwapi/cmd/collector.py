@@ -6,8 +6,8 @@ Owns how the parts of this process are put together.
 
 from __future__ import annotations
 
+import functools
 import logging
-import sys
 from collections.abc import Sequence
 
 from oslo_config import cfg
@@ -52,11 +52,8 @@ class Listening:
 
     def reload(self) -> None:
         """Take up the signing keys that are configured now."""
-        try:
-            self._conf.reload_config_files()
-            self._listener.set_verifier(bus.verifier_of(self._conf))
-        except (cfg.Error, exception.ConfigurationInvalid) as exc:
-            LOG.error("%s; going on with the configuration as it was", exc)
+        options.reload(self._conf)
+        self._listener.set_verifier(bus.verifier_of(self._conf))
 
 
 def rules_of(conf: cfg.ConfigOpts) -> ledger.Rules:
@@ -71,11 +68,12 @@ def rules_of(conf: cfg.ConfigOpts) -> ledger.Rules:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit status."""
+    run = functools.partial(_run, argv)
+    return service.exit_status("kwapi-collector", run, exception.KwapiException)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     conf = options.load(argv, "kwapi-collector")
-    try:
-        migration.require(conf)
-        service.run(Listening(conf, bus.get_transport(conf), stores.open_store(conf)))
-    except (exception.ConfigurationInvalid, exception.SchemaOutdated) as exc:
-        print(f"kwapi-collector: {exc}", file=sys.stderr)
-        return 2
+    migration.require(conf)
+    service.run(Listening(conf, bus.get_transport(conf), stores.open_store(conf)))
     return 0

@@ -146,10 +146,11 @@ def _wattmeter(name: str, section: _Section) -> Wattmeter:
             where=section[min(unknown)].where,
             reason=f"[{name}] has no key {min(unknown)!r}; it takes driver, probes and parameters",
         )
+    probes = _literal(name, section, "probes", list)
     return Wattmeter(
         name,
         section["driver"].text.strip().lower(),
-        _probes(name, _literal(name, section, "probes", list)),
+        _probes(probes, f"{section['probes'].where}: [{name}] probes"),
         _literal(name, section, "parameters", dict) if "parameters" in section else {},
         where,
     )
@@ -174,13 +175,13 @@ def _literal(name: str, section: _Section, key: str, kind: type) -> Any:
     return value
 
 
-def _probes(name: str, probes: list[Any]) -> tuple[str | None, ...]:
+def _probes(probes: list[Any], where: str) -> tuple[str | None, ...]:
     for probe in probes:
         if probe is not None and not (
             isinstance(probe, str) and measurement.PROBE_ID.fullmatch(probe)
         ):
             raise exception.ConfigurationInvalid(
-                where=f"[{name}] probes",
+                where=where,
                 reason=f"{probe!r} is no probe id: up to 255 letters, digits and any of "
                 ". _ : @ + ~ , = -, the first a letter or digit",
             )

@@ -27,6 +27,7 @@ LOG = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
+_LONGEST_REASON = 300
 STARTING, RUNNING, FAILING, STOPPED = "starting", "running", "failing", "stopped"
 
 
@@ -46,10 +47,12 @@ class Driver(threading.Thread, abc.ABC):
 
     :cvar period_seconds: how often the device has a new value.
     :cvar resolution_watts: the smallest step the device can tell.
+    :ivar device: what it says it is, its model as a rule; None as long as it did not.
     """
 
     period_seconds: float = 1.0
     resolution_watts: float | None = None
+    device: str | None = None
 
     def __init__(
         self,
@@ -123,17 +126,25 @@ class Driver(threading.Thread, abc.ABC):
     def run(self) -> None:
         """Open, read at the device's pace, close; after a failure, again, ever later."""
         while not self._stopping.is_set():
-            try:
-                self._call(self.open)
-                self._read_on()
-            except Exception as exc:  # the one guard: whatever a device makes a driver raise
-                self._fail(exc)
+            failure = self._read_on()
+            # What is cut short because we end is no failure of the device.
+            if failure is not None and not self._stopping.is_set():
+                self._fail(failure)
             self._close()
             if not self._stopping.is_set():
                 self._clock.wait(self._stopping, self._backoff.next())
         self._become(STOPPED)
 
-    def _read_on(self) -> None:
+    def _read_on(self) -> Exception | None:
+        """Open and read until stopped; return what put an end to it before."""
+        try:
+            self._call(self.open)
+            self._read_at_pace()
+        except Exception as exc:  # the one guard: whatever a device makes a driver raise
+            return exc
+        return None
+
+    def _read_at_pace(self) -> None:
         start = self._clock.monotonic()
         while not self._stopping.is_set():
             self._accept(self._call(self.read))
@@ -211,14 +222,13 @@ class Driver(threading.Thread, abc.ABC):
         self._status = self._status._replace(missing=missing, last_reading=now)
 
     def _fail(self, exc: Exception) -> None:
-        reason = (
-            str(exc)
-            if isinstance(exc, exception.KwapiException)
-            else f"{type(exc).__name__}: {exc}"
-        )
+        expected = isinstance(exc, exception.KwapiException)
+        # One line, whatever a library puts into its exceptions.
+        told = " ".join((str(exc) if expected else f"{type(exc).__name__}: {exc}").split())
+        reason = told[:_LONGEST_REASON]
         if self._status.state != FAILING:
-            expected = isinstance(exc, exception.KwapiException)
-            LOG.warning("%s: %s; trying on", self.wattmeter, reason, exc_info=not expected)
+            trace = None if expected else exc
+            LOG.warning("%s: %s; trying on", self.wattmeter, reason, exc_info=trace)
             self._become(FAILING)
         self._status = self._status._replace(last_error=reason)
 

@@ -81,11 +81,11 @@ class Manager:
         self._supervisor.start()
 
     def reload(self) -> None:
-        """Read the configuration anew; touch only the drivers whose section changed."""
-        try:
-            self._apply(self._load())
-        except exception.ConfigurationInvalid as exc:
-            LOG.error("%s; going on with the configuration as it was", exc)
+        """Read the configuration anew; touch only the drivers whose section changed.
+
+        :raises ConfigurationInvalid: no file can be read; everything stays as it was.
+        """
+        self._apply(self._load())
 
     def stop(self) -> None:
         """Stop every driver; one that hangs is left behind."""
@@ -235,14 +235,16 @@ class _Post:
         try:
             made = self._make(wattmeter)
         except exception.ConfigurationInvalid as exc:
-            self._vacate(str(exc))
+            reason = str(exc)
         except Exception as exc:  # a plugin may fail in any way; the others must go on
             LOG.debug("%s: cannot be made", wattmeter.name, exc_info=True)
-            self._vacate(f"{type(exc).__name__}: {exc}")
+            reason = f"{type(exc).__name__}: {exc}"
         else:
             self._driver = made
             self._restarts += 1
             made.start()
+            return
+        self._vacate(reason)
 
     def _vacate(self, reason: str) -> None:
         since = self._vacant.since

@@ -125,10 +125,10 @@ def test_a_file_that_cannot_be_read_at_reload_changes_nothing(rig: Rig) -> None:
     rig.configure(wattmeter("pdu"))
     rig.manager.start()
     broken = manager.Manager(lambda: configuration.read(["/nowhere"]), print, print)
-    broken.reload()
+    for take_up in (broken.reload, broken.start):
+        with pytest.raises(exception.ConfigurationInvalid):
+            take_up()
     assert broken.statuses() == ()
-    with pytest.raises(exception.ConfigurationInvalid):
-        broken.start()
 
 
 class Awkward(driver.Driver):
