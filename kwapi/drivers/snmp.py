@@ -1,120 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """The driver for wattmeters that speak SNMP.
 
-Owns turning a device's rows into probes.  What may be configured is
+Owns the session: finding out what the device is and how it arranges its rows,
+then reading them.  What may be configured is
 :mod:`kwapi.drivers.snmp_parameters`'s, how objects are read
-:mod:`kwapi.drivers.snmp_client`'s, what they mean
-:mod:`kwapi.drivers.snmp_profile`'s, pacing :mod:`kwapi.drivers.driver`'s.
-
-A probe with several outlets, such as a server with two supplies, is their sum,
-watts and kWh; when one part is missing the sum is missing, not smaller.  When
-the counter of one part falls, by a reset or a wrap, so does the sum: the
-collector sees it as the reset it is, and measures that interval by watts.
+:mod:`kwapi.drivers.snmp_client`'s, what devices call their watts
+:mod:`kwapi.drivers.snmp_profile`'s, which of it makes a probe
+:mod:`kwapi.drivers.snmp_plan`'s, pacing :mod:`kwapi.drivers.driver`'s.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import zlib
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
-from typing import NamedTuple
 
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import snmp_client
 from kwapi.drivers import snmp_parameters
+from kwapi.drivers import snmp_plan
 from kwapi.drivers import snmp_profile
 
 LOG = logging.getLogger(__name__)
 
-_SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
+_SYS_DESCR, _SYS_OBJECT_ID = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0"
 _CLIENTS = ("auto", "gufo", "pysnmp")
-
-
-class Parts(NamedTuple):
-    """The objects that make up one probe: an OID for each of its outlets.
-
-    :ivar kwh: of their energy counters; empty where there are none.
-    """
-
-    watts: tuple[str, ...]
-    kwh: tuple[str, ...]
-
-
-class Plan(NamedTuple):
-    """What to read from a device, and for whom.
-
-    :ivar oids: every object to ask for: the watts, then the counters.
-    """
-
-    profile: snmp_profile.Profile
-    layout: snmp_profile.Layout
-    probes: Mapping[str, Parts]
-    oids: tuple[str, ...]
-
-
-def make_plan(
-    profile: snmp_profile.Profile,
-    layout: snmp_profile.Layout,
-    rows: Mapping[str, Sequence[snmp_parameters.Row]],
-    strapping: int = 0,
-) -> Plan:
-    """Return what to read so that each probe gets its rows."""
-
-    def objects(
-        column: snmp_profile.Column | None, own: Sequence[snmp_parameters.Row]
-    ) -> tuple[str, ...]:
-        if column is None:
-            return ()
-        return tuple(f"{column.oid}.{_index(layout, row, strapping)}" for row in own)
-
-    probes = {
-        probe: Parts(objects(layout.watts, own), objects(layout.kwh, own))
-        for probe, own in rows.items()
-    }
-    watts = [oid for parts in probes.values() for oid in parts.watts]
-    kwh = [oid for parts in probes.values() for oid in parts.kwh]
-    return Plan(profile, layout, probes, (*watts, *kwh))
-
-
-def _index(layout: snmp_profile.Layout, row: snmp_parameters.Row, strapping: int) -> str:
-    if isinstance(row, str):
-        return row
-    return layout.suffix.format(strapping=strapping, outlet=row)
-
-
-def measure(
-    plan: Plan, values: Mapping[str, snmp_client.Value]
-) -> dict[str, measurement.Measurement]:
-    """Return what each probe measures; one of which a part is missing is left out."""
-    profile, layout = plan.profile, plan.layout
-    measured = {}
-    for probe, parts in plan.probes.items():
-        watts = _total(profile, layout.watts, parts.watts, values)
-        if watts is not None:
-            kwh = _total(profile, layout.kwh, parts.kwh, values)
-            measured[probe] = measurement.Measurement(watts, kwh)
-    return measured
-
-
-def _total(
-    profile: snmp_profile.Profile,
-    column: snmp_profile.Column | None,
-    oids: Iterable[str],
-    values: Mapping[str, snmp_client.Value],
-) -> float | None:
-    if column is None:
-        return None
-    total = 0
-    for oid in oids:
-        raw = profile.number(values.get(oid))
-        if raw is None:
-            return None
-        total += raw
-    return column.convert(total)
+_LONGEST_DEVICE = 120
 
 
 class Snmp(driver.Driver):
@@ -134,7 +49,8 @@ class Snmp(driver.Driver):
     :param scale: what the values of ``oid`` are multiplied with to make W.
     :param profile: name of a profile; without it and ``oid`` the device is asked what it is.
     :param table: what to measure: ``outlets``, ``groups`` or ``inputs``.
-    :param strapping: position in a daisy chain; 0 is the device we talk to.
+    :param strapping: number in a chain of devices; without it the device we talk to.
+    :param volts: the supply's voltage, for devices that tell currents only.
     :param outlets: the outlets of a probe where its position does not tell:
         ``{'server-1': [1, 13], 'server-2': 7}``.  A string is a whole index, as ``'1.7'``.
     :param timeout_seconds: for one answer.
@@ -160,6 +76,7 @@ class Snmp(driver.Driver):
         profile: str | None = None,
         table: str | None = None,
         strapping: int | None = None,
+        volts: float | None = None,
         outlets: Mapping[str, Any] | None = None,
         timeout_seconds: float = 2.0,
         retries: int = 1,
@@ -178,31 +95,70 @@ class Snmp(driver.Driver):
             oid, scale, profile, strapping
         )
         self._table = table or of_oid or "outlets"
+        self._volts = None if volts is None else snmp_parameters.positive("volts", volts)
+        # Of many wattmeters that start together not all have the same turn.
+        self._turn, self._turns = zlib.crc32(self.wattmeter.encode()), 1
         if self._profile is not None:
             self._take(self._profile)
         self._client: snmp_client.SnmpClient | None = None
         self._reader: snmp_client.ObjectReader | None = None
-        self._plan: Plan | None = None
+        self._plan: snmp_plan.Plan | None = None
+        self._constants: dict[str, snmp_client.Value] = {}
+        self._counters: dict[str, snmp_client.Value] = {}
+        self._noted = ""
 
     def open(self) -> None:
         """Start a session, and see what the device is and how it arranges its rows."""
         self._client = snmp_client.create_client(self._choice, self._endpoint, self._credentials)
         self._client.open()
-        identity = snmp_client.ObjectReader(self._client, 1).read([_SYS_OBJECT_ID])
+        identity = snmp_client.ObjectReader(self._client, 2).read([_SYS_DESCR, _SYS_OBJECT_ID])
+        self.device = _text(identity.get(_SYS_DESCR))
         profile = self._profile or self._recognise(identity.get(_SYS_OBJECT_ID))
         table = self._take(profile)
         self._reader = snmp_client.ObjectReader(self._client, profile.max_objects)
-        self._plan = self._choose_plan(self._reader, profile, table)
-        self._warn_of_missing_rows(self._reader, table)
+        strapping = self._find_strapping(profile, self._reader)
+        plans = [snmp_plan.make_plan(la, self._rows, strapping) for la in table.layouts]
+        self._plan = _choose_plan(self._reader, plans)
+        self._require_watts(self._plan.layout)
+        self._constants, self._counters = self._reader.read(self._plan.constants), {}
+        self.resolution_watts = snmp_plan.resolution_watts(
+            self._plan, self._constants, profile.resolution_watts
+        )
+        self._note(self._plan.layout.note)
+        self._warn_of_missing_rows(self._reader, table, strapping)
 
     def read(self) -> Mapping[str, measurement.Measurement]:
         """Return what each probe's outlets measure together."""
-        if self._reader is None or self._plan is None:
+        reader, plan = self._reader, self._plan
+        if reader is None or plan is None:
             raise exception.WattmeterError(reason=f"{self._endpoint} is not open")
-        values = self._reader.read(self._plan.oids)
-        if not values and self._plan.probes:
-            raise self._no_such_rows(self._plan.profile)
-        return measure(self._plan, values)
+        values = self._read_values(reader, plan)
+        if not values and plan.probes:
+            raise self._no_such_rows()
+        if len(self._constants) < len(plan.constants):
+            # An outlet that was not fitted at start may be by now.
+            absent = [oid for oid in plan.constants if oid not in self._constants]
+            self._constants.update(reader.read(absent))
+        return snmp_plan.measure(plan, values, self._constants)
+
+    def _read_values(
+        self, reader: snmp_client.ObjectReader, plan: snmp_plan.Plan
+    ) -> dict[str, snmp_client.Value]:
+        """Return watts and counters; those as they were when it is not their turn."""
+        self._turn += 1
+        if self._counters and self._turn % self._turns:
+            values = reader.read(plan.watts)
+            return {**values, **self._counters} if values else {}
+        values = reader.read((*plan.watts, *plan.counters))
+        self._counters = {oid: values[oid] for oid in plan.counters if oid in values}
+        return values
+
+    def stop(self) -> None:
+        """Ask the loop to end, without waiting for an answer that is on its way."""
+        super().stop()
+        client = self._client
+        if client is not None:
+            client.abort()
 
     def close(self) -> None:
         """End the session."""
@@ -223,35 +179,52 @@ class Snmp(driver.Driver):
         return found
 
     def _take(self, profile: snmp_profile.Profile) -> snmp_profile.Table:
-        """Go at the profile's pace; return the table to read."""
+        """Go at the profile's pace; return the table to read, at our voltage."""
         if not self._has_own_period:
             self.period_seconds = profile.period_seconds
+        # Read more often than the device has new values, its counters only repeat.
+        self._turns = max(1, int(profile.period_seconds / self.period_seconds))
         self.resolution_watts = profile.resolution_watts
         if self._table not in profile.tables:
             known = ", ".join(sorted(profile.tables))
             raise snmp_parameters.invalid(
                 f"table {self._table!r} is not one of {known}, which profile {profile.name} has"
             )
-        return profile.tables[self._table]
+        table = profile.tables[self._table]
+        return table if self._volts is None else table.at_volts(self._volts)
 
-    def _choose_plan(
-        self,
-        reader: snmp_client.ObjectReader,
-        profile: snmp_profile.Profile,
-        table: snmp_profile.Table,
-    ) -> Plan:
-        plans = [make_plan(profile, la, self._rows, self._strapping) for la in table.layouts]
-        for plan in plans[:-1]:
-            if reader.read([oid for parts in plan.probes.values() for oid in parts.watts]):
-                return plan
-        return plans[-1]
+    def _find_strapping(
+        self, profile: snmp_profile.Profile, reader: snmp_client.ObjectReader
+    ) -> int:
+        if self._strapping is not None:
+            return self._strapping
+        oid = profile.strapping_oid
+        found = reader.read([oid]).get(oid) if oid else None
+        return found if isinstance(found, int) else profile.strapping
+
+    def _require_watts(self, layout: snmp_profile.Layout) -> None:
+        """Refuse a device that does not tell, and cannot be made to tell, any watts."""
+        reason = layout.refuse
+        if layout.watts.unit == "A":
+            reason = (
+                "it tells currents only: give volts, the voltage of its supply, to have "
+                "the apparent power computed; with switching supplies that is a little too much"
+            )
+        if reason:
+            raise exception.WattmeterError(reason=f"{self._endpoint} cannot be read: {reason}")
+
+    def _note(self, note: str) -> None:
+        """Say what an operator should know, once and not with each session."""
+        if note and note != self._noted:
+            LOG.warning("%s: %s", self.wattmeter, note)
+        self._noted = note
 
     def _warn_of_missing_rows(
-        self, reader: snmp_client.ObjectReader, table: snmp_profile.Table
+        self, reader: snmp_client.ObjectReader, table: snmp_profile.Table, strapping: int
     ) -> None:
         if table.size is None:
             return
-        oid = table.size.format(strapping=self._strapping)
+        oid = table.size.format(strapping=strapping)
         size = reader.read([oid]).get(oid)
         last = max((r for own in self._rows.values() for r in own if isinstance(r, int)), default=0)
         if isinstance(size, int) and last > size:
@@ -263,9 +236,34 @@ class Snmp(driver.Driver):
                 last,
             )
 
-    def _no_such_rows(self, profile: snmp_profile.Profile) -> exception.MalformedAnswer:
+    def _no_such_rows(self) -> exception.MalformedAnswer:
         return exception.MalformedAnswer(
             address=str(self._endpoint),
-            reason=f"it has none of the {self._table} to be read there as {profile.name}; "
+            reason=f"it has none of the {self._table} to be read there; "
             "check oid, profile and strapping",
         )
+
+
+def _choose_plan(
+    reader: snmp_client.ObjectReader, plans: Sequence[snmp_plan.Plan]
+) -> snmp_plan.Plan:
+    """Return the first plan that the device has values for.
+
+    Else the first whose objects are there at least, else the first of all.
+    """
+    there = []
+    for plan in plans if len(plans) > 1 else ():
+        values = reader.read(plan.watts)
+        if snmp_plan.has_watts(plan, values):
+            return plan
+        if values:
+            there.append(plan)
+    return (*there, *plans)[0]
+
+
+def _text(value: snmp_client.Value | None) -> str | None:
+    """Return what a device says of itself, fit to be shown."""
+    if not isinstance(value, bytes):
+        return None
+    words = "".join(c if c.isprintable() else " " for c in value.decode("utf-8", "replace"))
+    return " ".join(words.split())[:_LONGEST_DEVICE] or None

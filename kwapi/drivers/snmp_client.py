@@ -109,6 +109,7 @@ class SnmpClient(abc.ABC):
 
     def __init__(self, endpoint: Endpoint, credentials: Credentials) -> None:
         self._endpoint, self._credentials = endpoint, credentials
+        self._is_aborted = False
 
     @abc.abstractmethod
     def open(self) -> None:
@@ -127,6 +128,10 @@ class SnmpClient(abc.ABC):
         :raises AnswerTooBig: ask for less.
         :raises MalformedAnswer: anything else.
         """
+
+    def abort(self) -> None:
+        """Let a get that waits end soon, and no other begin; from any thread."""
+        self._is_aborted = True
 
     @abc.abstractmethod
     def close(self) -> None:

@@ -7,6 +7,10 @@ asyncio loop of its own thread; clients hand their requests over and wait.
 
 Below pysnmp's high-level functions on purpose: those resolve every object
 through the MIBs, which costs five times the exchange itself.
+
+An exchange costs this thread some ten milliseconds.  So when very many
+drivers ask at once, at start, their requests queue here before they are sent:
+sent all together, most answers would lie unread until their time is over.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import itertools
 import os
 import socket
 import threading
+from collections.abc import Callable
 from collections.abc import Coroutine
 from collections.abc import Sequence
 from concurrent import futures
@@ -33,6 +38,11 @@ from pysnmp.proto import rfc1902
 from kwapi.drivers import snmp_client
 
 _T = TypeVar("_T")
+
+#: Requests that are out at a time; a device that has not answered after so
+#: long does not keep others waiting any more.
+_AT_ONCE = 16
+_HOLD_SECONDS = 0.25
 
 _AUTH_PROTOCOLS = {
     "MD5": config.USM_AUTH_HMAC96_MD5,
@@ -99,12 +109,16 @@ class Worker:
 
         :raises TimeoutError: it did not end in time; it is cancelled.
         """
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future = self.submit(coroutine)
         try:
             return future.result(deadline_seconds)
         except futures.TimeoutError:
             future.cancel()
             raise
+
+    def submit(self, coroutine: Coroutine[Any, Any, _T]) -> futures.Future[_T]:
+        """Run a coroutine on the loop; the future may be cancelled."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     async def add_target(
         self,
@@ -123,19 +137,25 @@ class Worker:
         return Target(candidate, candidate.add(endpoint, credentials, family, address))
 
     async def remove_target(self, target: Target, credentials: snmp_client.Credentials) -> None:
-        """Forget a device."""
-        target.engine.remove(target.address_name, credentials)
+        """Forget a device's user, if no other has it; see :class:`_Engine` for the rest."""
+        target.engine.remove(credentials)
 
 
 class _Engine:
-    """An SNMP engine, and who uses which of its entries; on the loop's thread only."""
+    """An SNMP engine, and who uses which of its entries; on the loop's thread only.
+
+    A device's address stays in it: to add and remove one costs five
+    milliseconds each time, to keep it a few hundred bytes.
+    """
 
     def __init__(self) -> None:
         self._engine = engine.SnmpEngine()
         self._numbers = itertools.count(1)
         self._get = cmdgen.GetCommandGenerator()
         self._nothing = rfc1902.Null("")
+        self._gate = _Gate()
         self._domains: set[tuple[int, ...]] = set()
+        self._addresses: dict[tuple[Any, ...], str] = {}
         self._communities: dict[str | None, str] = {}
         self._parameters: dict[tuple[str, str, int], str] = {}
         #: user -> credentials, and how many targets use them
@@ -159,21 +179,21 @@ class _Engine:
         if domain not in self._domains:
             config.add_transport(self._engine, domain, transport().open_client_mode())
             self._domains.add(domain)
-        name = f"device-{next(self._numbers)}"
-        config.add_target_address(
-            self._engine,
-            name,
+        entry = (
             domain,
             (address, endpoint.port),
             self._parameters_for(credentials),
             endpoint.timeout_seconds * 100,  # in 0.01 s, RFC 3413
             endpoint.retries,
         )
-        return name
+        if entry not in self._addresses:
+            name = f"device-{next(self._numbers)}"
+            config.add_target_address(self._engine, name, *entry)
+            self._addresses[entry] = name
+        return self._addresses[entry]
 
-    def remove(self, name: str, credentials: snmp_client.Credentials) -> None:
-        """Forget a device, and its user when no other device has it."""
-        config.delete_target_address(self._engine, name)
+    def remove(self, credentials: snmp_client.Credentials) -> None:
+        """Forget a device's user when no other device has it."""
         if credentials.version == "3":
             _, uses = self._users[credentials.user]
             if uses > 1:
@@ -185,16 +205,20 @@ class _Engine:
     async def get(self, address_name: str, names: Sequence[rfc1902.ObjectName]) -> Answer:
         """Send one GET and wait for its end."""
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._get.send_varbinds(
-            self._engine,
-            address_name,
-            None,
-            "",
-            [(name, self._nothing) for name in names],
-            _take_answer,
-            answered,
-        )
-        return await answered
+        leave = await self._gate.enter()
+        try:
+            self._get.send_varbinds(
+                self._engine,
+                address_name,
+                None,
+                "",
+                [(name, self._nothing) for name in names],
+                _take_answer,
+                answered,
+            )
+            return await answered
+        finally:
+            leave()
 
     def _parameters_for(self, credentials: snmp_client.Credentials) -> str:
         """Return the name of the parameters entry for these credentials."""
@@ -229,6 +253,28 @@ class _Engine:
             config.add_v3_user(self._engine, user, **keys)
         self._users[credentials.user] = (credentials, uses + 1)
         return user
+
+
+class _Gate:
+    """Lets some requests out at a time, in the order they came."""
+
+    def __init__(self) -> None:
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def enter(self) -> Callable[[], None]:
+        """Wait for a place; return what gives it back, which happens by itself, too."""
+        await self._places.acquire()
+        taken = True
+
+        def leave() -> None:
+            nonlocal taken
+            timer.cancel()
+            if taken:
+                taken = False
+                self._places.release()
+
+        timer = asyncio.get_running_loop().call_later(_HOLD_SECONDS, leave)
+        return leave
 
 
 def _level(credentials: snmp_client.Credentials) -> str:

@@ -91,7 +91,7 @@ class Client(snmp_client.SnmpClient):
             try:
                 result = step()
             except (TimeoutError, BlockingIOError) as exc:
-                if not attempts_left:
+                if self._is_aborted or not attempts_left:
                     raise self._unreachable() from exc
             except (snmp.SnmpError, OSError) as exc:
                 raise self._failure(exc) from exc

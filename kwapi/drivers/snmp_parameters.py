@@ -125,18 +125,18 @@ def _password(name: str, value: Any) -> str | None:
 
 def profile(
     oid: Any, scale: Any, name: Any, strapping: Any
-) -> tuple[snmp_profile.Profile | None, str | None, int]:
+) -> tuple[snmp_profile.Profile | None, str | None, int | None]:
     """Return the profile, the table the OID is in, and the strapping index.
 
     The profile is None when the device is to be asked what it is, the table
-    when the OID does not tell.
+    and the index when nobody tells.
     """
     if strapping is not None:
-        whole("strapping", strapping, 0, 255)
+        whole("strapping", strapping, 0, 65535)
     if oid is None:
         if scale is not None:
             raise invalid("scale is about oid, which is missing")
-        return _named(name), None, strapping or 0
+        return _named(name), None, strapping
     if name is not None:
         raise invalid("oid and profile both say what to read; give one of them")
     try:
@@ -157,16 +157,16 @@ def _named(name: Any) -> snmp_profile.Profile | None:
 
 def _of_column(
     oid: str, scale: Any, strapping: int | None
-) -> tuple[snmp_profile.Profile, str | None, int]:
+) -> tuple[snmp_profile.Profile, str | None, int | None]:
     factor = 1.0 if scale is None else positive("scale", scale)
     match = snmp_profile.find_by_column(snmp_profile.load_profiles().values(), oid)
     if match is None or scale is not None:
         # A scale of the operator's own means a column we do not know.
-        return snmp_profile.generic(oid, factor), None, strapping or 0
+        return snmp_profile.generic(oid, factor), None, strapping
     if match.strapping is not None and strapping not in (None, match.strapping):
         raise invalid(f"strapping {strapping} is not the one that oid {oid} ends in")
     own = strapping if match.strapping is None else match.strapping
-    return match.profile, match.table, own or 0
+    return match.profile, match.table, own
 
 
 def rows(probes: Sequence[str | None], outlets: Any) -> dict[str, tuple[Row, ...]]:

@@ -11,13 +11,28 @@ by the OID of a column.  A new device is a new file, no code::
     resolution_watts: 1
     max_objects: 48                  # most objects to ask for in one request
     not_available: [-1]              # raw values that mean none; negative ones always do
+    strapping: 1                     # first number of a chain of devices; 0 if not said
+    strapping_oid: "1.3.6.1..."      # or the object that holds it
     tables:
       outlets:                       # as in the parameter ``table``
         size: "1.3.6.1...{strapping}"      # object with the number of rows
         layouts:                     # the first one that answers is taken
-          - suffix: "{strapping}.{outlet}" # what follows a column's OID
+          - suffix: "{strapping}.{outlet}" # what follows a column's OID: the row's index
             watts: {oid: "1.3.6.1...", scale: 1}      # W = raw value x scale
             kwh: {oid: "1.3.6.1...", scale: 0.001, bits: 32}   # kWh = raw x scale
+            resolution_watts: 2.3    # where it differs from the profile's
+            note: ...                # what is told once, at start
+            refuse: ...              # why such a device cannot be read; ``watts``
+                                     # is then any column that tells it is one
+
+A column may also have::
+
+    times: ["1.3.6.1..."]            # further columns to multiply with: A x V x PF
+    unit: A                          # a current: the parameter ``volts`` makes it watts
+    tail: "5"                        # what follows the row's index
+    digits: "1.3.6.1..."             # column with the number of decimals of a raw value
+    available: "1.3.6.1..."          # column that is 1 where there is a value
+    not_available: [0]               # as above, for this column only
 
 ``bits`` says where the counter wraps.  A wrap looks like a reset, and the
 collector treats it as one.
@@ -38,6 +53,7 @@ import yaml
 from kwapi import exception
 
 _OID = re.compile(r"\.?(\d+(?:\.\d+)+)")
+_TAIL = re.compile(r"(\d+(?:\.\d+)*)?")
 
 
 class Column(NamedTuple):
@@ -45,13 +61,31 @@ class Column(NamedTuple):
 
     :ivar scale: what a raw value is multiplied with to make W or kWh.
     :ivar bits: width of a counter, after which it starts from 0.
+    :ivar times: columns whose raw values this one's is multiplied with.
+    :ivar unit: ``A`` for a current, which becomes watts by :meth:`at_volts`.
+    :ivar tail: what follows the row's index.
+    :ivar digits: column with the number of decimals of the raw value.
+    :ivar available: column that is 1 where there is a value.
+    :ivar not_available: raw values that mean none; negative ones always do.
     """
 
     oid: str
     scale: float = 1.0
     bits: int | None = None
+    times: tuple[str, ...] = ()
+    unit: str = ""
+    tail: str = ""
+    digits: str | None = None
+    available: str | None = None
+    not_available: frozenset[int] = frozenset()
 
-    def convert(self, raw: int) -> float:
+    def number(self, raw: object) -> int | None:
+        """Return a raw value, None if it means that the device has none."""
+        if not isinstance(raw, int) or raw < 0 or raw in self.not_available:
+            return None
+        return raw
+
+    def convert(self, raw: float) -> float:
         """Return W or kWh."""
         # 1 / 0.001 is 1000 exactly, and dividing by it rounds once only:
         # 12345 Wh are 12.345 kWh, not 12.345000000000001.
@@ -61,12 +95,26 @@ class Column(NamedTuple):
 class Layout(NamedTuple):
     """Where the watts and the energy of a row are.
 
-    :ivar suffix: template of what follows a column's OID.
+    :ivar suffix: template of the row's index, which follows a column's OID.
+    :ivar resolution_watts: None for the profile's.
+    :ivar note: what an operator should know of it; told once.
+    :ivar refuse: why a device with this layout cannot be read.
     """
 
     watts: Column
     kwh: Column | None = None
     suffix: str = "{outlet}"
+    resolution_watts: float | None = None
+    note: str = ""
+    refuse: str = ""
+
+    def at_volts(self, volts: float) -> Layout:
+        """Return the layout with currents made watts, at this voltage."""
+        if self.watts.unit != "A":
+            return self
+        watts = self.watts._replace(scale=self.watts.scale * volts, unit="")
+        note = f"it tells currents only; watts are computed at {volts:g} V and power factor 1"
+        return self._replace(watts=watts, resolution_watts=watts.scale, note=note)
 
 
 class Table(NamedTuple):
@@ -79,9 +127,17 @@ class Table(NamedTuple):
     layouts: tuple[Layout, ...]
     size: str | None = None
 
+    def at_volts(self, volts: float) -> Table:
+        """Return the table with currents made watts, at this voltage."""
+        return self._replace(layouts=tuple(layout.at_volts(volts) for layout in self.layouts))
+
 
 class Profile(NamedTuple):
-    """A family of devices."""
+    """A family of devices.
+
+    :ivar strapping: number of a chain's first device.
+    :ivar strapping_oid: object that holds it, where that differs.
+    """
 
     name: str
     tables: Mapping[str, Table]
@@ -90,13 +146,8 @@ class Profile(NamedTuple):
     period_seconds: float = 1.0
     resolution_watts: float | None = None
     max_objects: int = 24
-    not_available: frozenset[int] = frozenset()
-
-    def number(self, raw: object) -> int | None:
-        """Return a raw value, None if it means that the device has none."""
-        if not isinstance(raw, int) or raw < 0 or raw in self.not_available:
-            return None
-        return raw
+    strapping: int = 0
+    strapping_oid: str | None = None
 
 
 class Match(NamedTuple):
@@ -144,6 +195,7 @@ def parse(text: str, where: str) -> Profile:
         raise exception.ConfigurationInvalid(where=f"SNMP profile {where}", reason=reason) from exc
 
 
+@functools.cache
 def generic(oid: str, scale: float = 1.0) -> Profile:
     """Return a profile for a column of watts of which nothing else is known."""
     column = Column(oid, scale)
@@ -180,26 +232,36 @@ def _is_under(oid: str, prefix: str) -> bool:
 
 def _profile(document: dict[str, Any]) -> Profile:
     document = dict(document)
-    tables = {name: _table(dict(table)) for name, table in document.pop("tables").items()}
-    document["not_available"] = frozenset(document.get("not_available", ()))
+    none = frozenset(document.pop("not_available", ()))
+    tables = {name: _table(dict(table), none) for name, table in document.pop("tables").items()}
     return Profile(tables=tables, **document)
 
 
-def _table(document: dict[str, Any]) -> Table:
-    layouts = tuple(_layout(dict(layout)) for layout in document.pop("layouts"))
+def _table(document: dict[str, Any], none: frozenset[int]) -> Table:
+    layouts = tuple(_layout(dict(layout), none) for layout in document.pop("layouts"))
     if not layouts:
         raise ValueError("a table has no layouts")
     return Table(layouts, **document)
 
 
-def _layout(document: dict[str, Any]) -> Layout:
-    watts = _column(document.pop("watts"))
-    kwh = _column(document.pop("kwh")) if "kwh" in document else None
+def _layout(document: dict[str, Any], none: frozenset[int]) -> Layout:
+    watts = _column(dict(document.pop("watts")), none)
+    kwh = _column(dict(document.pop("kwh")), none) if "kwh" in document else None
     layout = Layout(watts, kwh, **document)
     layout.suffix.format(strapping=0, outlet=1)
     return layout
 
 
-def _column(document: dict[str, Any]) -> Column:
-    column = Column(**document)
-    return column._replace(oid=parse_oid(column.oid), scale=float(column.scale))
+def _column(document: dict[str, Any], none: frozenset[int]) -> Column:
+    none |= frozenset(document.pop("not_available", ()))
+    column = Column(**document, not_available=none)
+    if not _TAIL.fullmatch(column.tail) or column.unit not in ("", "A"):
+        raise ValueError(f"tail {column.tail!r} or unit {column.unit!r} is wrong")
+    for oid in (column.digits, column.available):
+        if oid is not None:
+            parse_oid(oid)
+    return column._replace(
+        oid=parse_oid(column.oid),
+        scale=float(column.scale),
+        times=tuple(map(parse_oid, column.times)),
+    )

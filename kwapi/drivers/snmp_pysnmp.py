@@ -8,6 +8,7 @@ clients share is :mod:`kwapi.drivers.snmp_engine`'s.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent import futures
 from typing import Any
 
 from pyasn1.type import univ
@@ -38,8 +39,8 @@ _REFUSALS = {
     errind.NoSuchView: "this user may not read",
 }
 
-#: Beyond pysnmp's own time-outs, in case its timers fail us.
-_SLACK_SECONDS = 5.0
+#: Beyond pysnmp's own time-outs: to wait for others before, and in case its timers fail us.
+_SLACK_SECONDS = 30.0
 
 
 class Client(snmp_client.SnmpClient):
@@ -51,6 +52,7 @@ class Client(snmp_client.SnmpClient):
         super().__init__(endpoint, credentials)
         self._target: snmp_engine.Target | None = None
         self._names: dict[str, rfc1902.ObjectName] = {}
+        self._pending: futures.Future[snmp_engine.Answer] | None = None
 
     def open(self) -> None:
         """Register with the engine; the device is not asked yet."""
@@ -67,14 +69,27 @@ class Client(snmp_client.SnmpClient):
             raise self._malformed("the session is closed")
         names = [self._name(oid) for oid in oids]
         patience = self._endpoint.timeout_seconds * (self._endpoint.retries + 1)
+        pending = self._pending = snmp_engine.get_worker().submit(target.get(names))
+        if self._is_aborted:
+            pending.cancel()
         try:
             # Discovery of an SNMPv3 engine may go before, and takes as long.
-            answer = snmp_engine.get_worker().call(target.get(names), 2 * patience + _SLACK_SECONDS)
+            answer = pending.result(2 * patience + _SLACK_SECONDS)
+        except futures.CancelledError as exc:
+            reason = f"{self._endpoint}: given up, since its driver ends"
+            raise exception.WattmeterError(reason=reason) from exc
         except TimeoutError as exc:
+            pending.cancel()
             raise self._unreachable() from exc
         except pysnmp_error.PySnmpError as exc:
             raise self._failure(_indication_of(exc)) from exc
         return self._values(oids, names, answer)
+
+    def abort(self) -> None:
+        """Let a get that waits for its answer end now."""
+        super().abort()
+        if self._pending is not None:
+            self._pending.cancel()
 
     def close(self) -> None:
         """Take the target off the engine."""

@@ -31,7 +31,7 @@ SNMPD_USERS = {
 
 _SNMPD_TYPES = {"2": "integer", "4": "octet_str", "65": "counter", "66": "uinteger"}
 _SYSTEM = "1.3.6.1.2.1.1."
-_SYS_OBJECT_ID = "1.3.6.1.2.1.1.2.0"
+_SYS_DESCR, _SYS_OBJECT_ID = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0"
 #: Below the range the kernel takes outgoing ports from, so that an agent that
 #: is away for a while finds its port free when it comes back.
 _PORTS = range(20_000, 32_000)
@@ -138,6 +138,7 @@ class Snmpd(_Agent):
             f"createUser {USER} SHA {AUTH_PASSWORD} AES {PRIV_PASSWORD}",
             # Who may read at which level: this user needs no secret.
             f"rouser {USER} noauth",
+            f"sysDescr {recording[_SYS_DESCR][1]}",
             f"sysObjectID {recording[_SYS_OBJECT_ID][1]}",
         ]
         for name, (auth, priv) in SNMPD_USERS.items():

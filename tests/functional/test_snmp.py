@@ -10,6 +10,7 @@ import itertools
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ import pytest
 from kwapi import exception
 from kwapi.drivers import snmp
 from kwapi.drivers import snmp_client
+from kwapi.drivers import snmp_engine
 from kwapi.simulator import agent
 from kwapi.simulator import rack
+from tests import conftest
 from tests.functional import snmp_peers
 
 LIBRARIES = ("pysnmp", "gufo")
@@ -383,6 +386,27 @@ def test_lost_and_doubled_datagrams(
     assert all(reading == readings[0] and len(reading) == 23 for reading in readings)
 
 
+def test_counters_are_read_at_the_devices_own_pace(
+    make_driver: MakeDriver, simulator: agent.Agent
+) -> None:
+    """Read more often than there are new values they cost nothing in between, but are there."""
+    sizes: list[int] = []
+
+    def note(answer: bytes, _answers: int) -> list[bytes]:
+        sizes.append(len(answer))
+        return [answer]
+
+    with snmp_peers.Relay(simulator.port, note) as port:
+        driver = make_driver(port, profile="eaton", period_seconds=1)
+        driver.open()
+        first = driver.read()
+        sizes.clear()
+        assert all(driver.read() == first for _ in range(10))
+    assert all(measured.kwh is not None for measured in first.values())
+    assert len(sizes) == 10
+    assert sum(size > (min(sizes) + max(sizes)) / 2 for size in sizes) == 2
+
+
 def test_one_user_with_other_passwords_elsewhere(
     make_driver: MakeDriver, simulator: agent.Agent
 ) -> None:
@@ -427,6 +451,49 @@ def test_many_drivers_read_at_once(make_driver: MakeDriver, snmpd: snmp_peers.Sn
     for thread in threads:
         thread.join()
     assert not failures
+
+
+@pytest.mark.parametrize("library", ("pysnmp",), indirect=True)
+def test_very_many_start_at_once(make_driver: MakeDriver, snmpd: snmp_peers.Snmpd) -> None:
+    """All on one thread: answers that wait to be read there are not taken for late ones."""
+    drivers = [
+        make_driver(snmpd.port, profile="eaton", timeout_seconds=2.0, retries=0) for _ in range(150)
+    ]
+    together = threading.Barrier(len(drivers))
+
+    def work(driver: snmp.Snmp) -> int:
+        together.wait()
+        driver.open()
+        return len(driver.read())
+
+    with futures.ThreadPoolExecutor(len(drivers)) as pool:
+        assert set(pool.map(work, drivers)) == {22}
+
+
+def test_stopping_does_not_wait_for_a_dead_device(make_driver: MakeDriver) -> None:
+    """And what was cut short is not told as a failure."""
+    with snmp_peers.SilentPort() as port:
+        driver = make_driver(port, timeout_seconds=2.0, retries=10)
+        driver.start()
+        conftest.wait(lambda: driver.busy_seconds() > 0)
+        driver.stop()
+        driver.join(18.0)  # 22 s, if it waited
+        assert not driver.is_alive()
+    assert driver.status.last_error is None
+
+
+def test_opening_again_does_not_fill_the_engine(simulator: agent.Agent) -> None:
+    """A device that comes and goes for years has one entry."""
+    worker = snmp_engine.get_worker()
+    endpoint = snmp_client.Endpoint("127.0.0.1", simulator.port, timeout_seconds=5.0)
+    client = snmp_client.create_client("pysnmp", endpoint, _credentials("2c"))
+    client.open()
+    entries = sum(len(engine._addresses) for engine in worker._engines)
+    for _ in range(3):
+        client.close()
+        client.open()
+        assert client.get([f"{_WATTS}1"])
+    assert sum(len(engine._addresses) for engine in worker._engines) == entries
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,14 @@ def test_the_longest_prefix_wins() -> None:
     assert name("1.3.6.1.4.1.534.6.6.7.1.2") == "eaton"
     assert name("1.3.6.1.4.1.534.6.6.6") == "eaton-revelation"
     assert name("1.3.6.1.4.1.534.6.6.71") is None
+    assert name("1.3.6.1.4.1.318.1.3.4.5") == "apc-rpdu"
+    assert name("1.3.6.1.4.1.318.1.3.4.6") == "apc-rpdu2"
+    assert name("1.3.6.1.4.1.318.1.3.27") is None  # an UPS
+    assert name("1.3.6.1.4.1.13742.4.1") == "raritan-px"
+    assert name("1.3.6.1.4.1.13742.6") == "raritan-px2"
+    assert name("1.3.6.1.4.1.31034.11.1") == "schleifenbauer"
+    assert name("1.3.6.1.4.1.1718.3") == "servertech-sentry3"
+    assert name("1.3.6.1.4.1.1718.4") == "servertech-sentry4"
     assert name("") is None
 
 
@@ -58,7 +66,14 @@ def test_a_column_finds_its_profile() -> None:
 def test_missing_is_not_zero(raw: object, number: int | None) -> None:
     """Negative values, those the profile names, and what is no number mean none."""
     profile = snmp_profile.parse(f"{MINIMAL}not_available: [9999]", "here")
-    assert profile.number(raw) == number
+    assert profile.tables["outlets"].layouts[0].watts.number(raw) == number
+
+
+def test_a_column_may_have_values_of_its_own_that_mean_none() -> None:
+    """Beside the profile's."""
+    text = MINIMAL.replace('"1.3.6.9"', '"1.3.6.9", not_available: [0]') + "not_available: [9999]"
+    column = snmp_profile.parse(text, "here").tables["outlets"].layouts[0].watts
+    assert [column.number(raw) for raw in (0, 1, 9999)] == [None, 1, None]
 
 
 def test_scales_do_not_leave_crumbs() -> None:
@@ -78,6 +93,11 @@ def test_scales_do_not_leave_crumbs() -> None:
         MINIMAL + "unheard: of",
         MINIMAL.replace("layouts: [", "layouts: [{watts: {oid: '1.3', skale: 1}}, "),
         MINIMAL.replace("{watts:", "{suffix: '{chain}', watts:"),
+        MINIMAL.replace('"1.3.6.9"', '"1.3.6.9", unit: mA'),
+        MINIMAL.replace('"1.3.6.9"', '"1.3.6.9", tail: ".5"'),
+        MINIMAL.replace('"1.3.6.9"', '"1.3.6.9", tail: 5'),
+        MINIMAL.replace('"1.3.6.9"', '"1.3.6.9", times: [volts]'),
+        MINIMAL.replace('"1.3.6.9"', '"1.3.6.9", digits: decimals'),
     ),
 )
 def test_a_wrong_profile_is_told_where(text: str) -> None:
