@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     conf = options.load(argv, "kwapi-climate", files=("kwapi.conf", "drivers.conf"))
+    drivers.allow_many_sockets()
     set_defaults(conf)
     service.run(*build(conf))
     return 0
