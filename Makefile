@@ -80,6 +80,11 @@ bench: $(TOOLS) $(SERVERS)  ## the benchmarks, each beside its baseline
 	$(BIN)/python -m benchmarks.snmp_polling
 	$(BIN)/python -m benchmarks.store_save
 	$(BIN)/python -m benchmarks.bus flat
+	$(BIN)/python -m benchmarks.get_probes
+	$(BIN)/python -m benchmarks.modbus_polling
+	$(BIN)/python -m benchmarks.ipmi_polling
+	$(BIN)/python -m benchmarks.snmp_scale
+	$(BIN)/python -m benchmarks.many_wattmeters
 
 clean:  ## remove all that was made, .venv too
 	rm -rf .venv .tox build dist doc/build *.egg-info .coverage .coverage.*

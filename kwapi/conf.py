@@ -22,7 +22,14 @@ from kwapi import exception
 from kwapi import service
 
 #: Loggers that are too talkative at their own default level.
-_LOG_LEVELS = ["kombu=WARN", "amqp=WARN", "alembic=WARN", "waitress=WARN", "pymodbus=CRITICAL"]
+_LOG_LEVELS = [
+    "kombu=WARN",
+    "amqp=WARN",
+    "alembic=WARN",
+    "waitress=WARN",
+    "pymodbus=CRITICAL",
+    "sushy=CRITICAL",
+]
 
 DEFAULT_OPTS = [
     cfg.StrOpt(
