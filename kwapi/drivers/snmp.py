@@ -20,6 +20,7 @@ from typing import Any
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
+from kwapi.drivers import parameters
 from kwapi.drivers import snmp_client
 from kwapi.drivers import snmp_parameters
 from kwapi.drivers import snmp_plan
@@ -89,13 +90,13 @@ class Snmp(driver.Driver):
         self._credentials = snmp_parameters.credentials(
             protocol, community, user, auth_protocol, auth_password, priv_protocol, priv_password
         )
-        self._choice = snmp_parameters.one_of("client", client, _CLIENTS)
+        self._choice = parameters.one_of("client", client, _CLIENTS)
         self._rows = snmp_parameters.rows(self.probes, outlets)
         self._profile, of_oid, self._strapping = snmp_parameters.profile(
             oid, scale, profile, strapping
         )
         self._table = table or of_oid or "outlets"
-        self._volts = None if volts is None else snmp_parameters.positive("volts", volts)
+        self._volts = None if volts is None else parameters.positive("volts", volts)
         # Of many wattmeters that start together not all have the same turn.
         self._turn, self._turns = zlib.crc32(self.wattmeter.encode()), 1
         if self._profile is not None:
@@ -187,7 +188,7 @@ class Snmp(driver.Driver):
         self.resolution_watts = profile.resolution_watts
         if self._table not in profile.tables:
             known = ", ".join(sorted(profile.tables))
-            raise snmp_parameters.invalid(
+            raise parameters.invalid(
                 f"table {self._table!r} is not one of {known}, which profile {profile.name} has"
             )
         table = profile.tables[self._table]

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from kwapi import measurement
+from kwapi.drivers import parameters
 from kwapi.drivers import snmp_client
 from kwapi.drivers import snmp_parameters
 from kwapi.drivers import snmp_profile
@@ -152,7 +153,7 @@ def _objects(cells: Iterable[Cell]) -> Iterator[str]:
 def _require_own_rows(cells: Iterable[Cell]) -> None:
     for cell, times in collections.Counter(cells).items():
         if times > 1:
-            raise snmp_parameters.invalid(
+            raise parameters.invalid(
                 f"{times} outlets are the same object {cell.raw[0]}: "
                 "its energy would be counted as often"
             )
