@@ -190,7 +190,8 @@ class Publisher:
         with self._lock:
             self._readings.append(reading)
             self._kept += len(reading.probes)
-            while self._kept > self._max_kept:
+            # What is on its way cannot be taken back.
+            while self._kept > self._max_kept and self._readings:
                 lost = len(self._readings.popleft().probes)
                 self._kept -= lost
                 self._dropped += lost
@@ -248,12 +249,10 @@ class Publisher:
 
     def _send(self, body: measurement.Body) -> None:
         """Send one message, however long it takes, unless the process ends meanwhile."""
-        now = self._clock.time()
-        payload = self.signer.seal(measurement.encode(body), now)
-        count = sum(len(reading.probes) for reading in body.readings)
+        payload = self._seal(body)
         backoff = clocks.Backoff(0.5, 10.0)
         away_since: float | None = None
-        while (fault := self._notify(payload)) is not None:
+        while payload is not None and (fault := self._notify(payload)) is not None:
             if away_since is None:
                 away_since = self._clock.monotonic()
                 LOG.error("The broker takes no messages, keeping measurements: %s", fault)
@@ -261,12 +260,21 @@ class Publisher:
                 return
             self._clock.wait(self._stopping, backoff.next())
         with self._lock:
-            self._kept -= count
+            self._kept -= sum(len(reading.probes) for reading in body.readings)
         if away_since is not None:
             _once_per_outage.forget()
             LOG.info(
                 "The broker takes messages again after %.0f s", self._clock.monotonic() - away_since
             )
+
+    def _seal(self, body: measurement.Body) -> dict[str, Any] | None:
+        """Return the message to send; None if a driver's reading is nothing that can be said."""
+        try:
+            return self.signer.seal(measurement.encode(body), self._clock.time())
+        except (TypeError, ValueError):
+            wattmeters = ", ".join(sorted({reading.wattmeter for reading in body.readings}))
+            LOG.exception("A reading of one of %s cannot be sent, dropping them", wattmeters)
+            return None
 
     def _notify(self, payload: dict[str, Any]) -> Exception | None:
         """Return None when the broker has it, else why not."""
@@ -387,6 +395,8 @@ class _Dispatcher(dispatcher.DispatcherBase):  # type: ignore[misc]  # oslo has 
                 messages.append(self._open(raw.message))
             except exception.MessageRefused as exc:
                 refusals.append(exc)
+            except _AT_FAULT as exc:
+                refusals.append(exception.MalformedMessage(reason=f"{type(exc).__name__}: {exc}"))
         for refusal in refusals:
             self._log_refusal(refusal)
         refused = collections.Counter(refusal.counter for refusal in refusals)

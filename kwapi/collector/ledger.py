@@ -25,6 +25,9 @@ from kwapi.collector import store
 
 LOG = logging.getLogger(__name__)
 
+#: A whole rack may fall silent; its log should still be read.
+_MOST_NAMED = 8
+
 
 class Rules(NamedTuple):
     """How measurements are judged; see the options of the groups [collector] and [bus].
@@ -98,8 +101,9 @@ class Ledger:
         self._heard.clear()
         since = now - self._rules.silent_seconds
         silent = [probe_id for probe_id, heard in self._heard_at.items() if heard < since]
+        if silent:
+            _log_silent(silent, self._rules.silent_seconds)
         for probe_id in silent:
-            LOG.warning("%s: silent for %.0f s, off the list", probe_id, self._rules.silent_seconds)
             del self._heard_at[probe_id]
         self._snapshot.remove(silent)
         self._unlisted.extend(silent)
@@ -173,7 +177,7 @@ class Ledger:
             self._drivers[key] = store.DriverRow(sender, at, status)
 
     def _count(self, reading: measurement.Reading, instance: str, now: float) -> None:
-        if reading.timestamp > now + self._rules.max_skew_seconds:
+        if not self._is_timely(reading.timestamp, now):
             self._tallies["refused"] += len(reading.probes)
             return
         limits, timestamp, counted = self._rules.limits, reading.timestamp, record.Outcome.COUNTED
@@ -192,6 +196,14 @@ class Ledger:
             self._admit(reading, instance)
         self._tallies["measurements"] += len(reading.probes)
         self._label(reading)
+
+    def _is_timely(self, timestamp: float, now: float) -> bool:
+        """Tell whether it can have been measured then: not later than now, nor too long ago.
+
+        A message may have been old when it came, and what is in it when it was sent.
+        """
+        oldest = now - 2 * self._rules.remember_seconds
+        return oldest <= timestamp <= now + self._rules.max_skew_seconds
 
     def _admit(self, reading: measurement.Reading, instance: str) -> None:
         """Begin the records of probes not seen before, where they can have one."""
@@ -219,3 +231,8 @@ class Ledger:
                 known.period_seconds = reading.period_seconds
                 known.resolution_watts = reading.resolution_watts
         self._snapshot.relabel(reading.probes)
+
+
+def _log_silent(probe_ids: Sequence[str], seconds: float) -> None:
+    named = ", ".join(probe_ids[:_MOST_NAMED]) + (" ..." if len(probe_ids) > _MOST_NAMED else "")
+    LOG.warning("%d probes silent for %.0f s, off the list: %s", len(probe_ids), seconds, named)

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import math
 from typing import NamedTuple
 from typing import TypeGuard
 
 _KWH_PER_WATT_SECOND = 1 / 3_600_000
 #: Counters of Wh or 0.1 kWh or kWh in 32 or 24 bits fall to 0 beyond these.
 _COUNTER_SPANS_KWH = (2**32 / 1000, 2**32 / 10, 2**32, 2**24)
+#: No meter has counted more: all electricity of mankind in a month.
+_MOST_KWH = 1e12
 #: A counter may stand still for hours and then step by this much.
 _COARSEST_STEP_KWH = 1.0
 
@@ -208,7 +209,7 @@ class Record:
 
 
 def _is_counter(meter_kwh: float | None) -> TypeGuard[float]:
-    return meter_kwh is not None and 0.0 <= meter_kwh < math.inf
+    return meter_kwh is not None and 0.0 <= meter_kwh <= _MOST_KWH
 
 
 def _used_over_wrap(before_kwh: float, after_kwh: float, most_kwh: float) -> float:

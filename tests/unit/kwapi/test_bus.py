@@ -135,6 +135,33 @@ def test_room_is_bounded_and_what_is_dropped_is_counted(
     assert line.bodies()[-1].dropped == publisher.dropped == 15
 
 
+def test_more_on_its_way_than_may_be_kept(
+    line: Line, publish: Callable[..., bus.Publisher]
+) -> None:
+    line.down = True
+    publisher = publish(max_kept=2)
+    publisher.start()
+    publisher.publish(reading(1, probes=2))
+    wait(lambda: not publisher._readings)
+    publisher.publish(reading(2, probes=1))
+    assert publisher.dropped == 1
+    line.down = False
+    wait(lambda: not publisher.kept)
+    assert line.watts() == [1.0]
+
+
+def test_a_reading_that_cannot_be_sent_stops_nothing(
+    line: Line, publish: Callable[..., bus.Publisher], caplog: pytest.LogCaptureFixture
+) -> None:
+    publisher = publish()
+    publisher.start()
+    publisher.publish(reading(1)._replace(resolution_watts=float("nan")))
+    wait(lambda: not publisher.kept)
+    publisher.publish(reading(2))
+    wait(lambda: line.watts() == [2.0])
+    assert "A reading of one of pdu cannot be sent" in caplog.text
+
+
 def test_stop_sends_what_is_left(line: Line, publish: Callable[..., bus.Publisher]) -> None:
     publisher = publish(window_seconds=10.0)
     publisher.start()

@@ -97,6 +97,13 @@ def test_measurements_from_the_future_are_refused() -> None:
     assert [r.timestamp for r in changes.records] == [NOW]
 
 
+def test_measurements_of_another_age_are_refused() -> None:
+    """Their sums would leave what a database can hold."""
+    changes = apply(books(), message(1, reading(-1e300), reading(-15 * 86400.0), reading(0)))
+    assert changes.tallies["refused"] == 2
+    assert [r.timestamp for r in changes.records] == [NOW]
+
+
 def test_a_silent_probe_leaves_the_list_and_finds_its_counters_again() -> None:
     made = books(silent_seconds=60.0)
     apply(made, message(1, reading(0), reading(0, probe="q")), message(2, reading(10)))
