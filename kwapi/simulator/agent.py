@@ -214,21 +214,22 @@ class _Objects(instrum.AbstractMibInstrumController):  # type: ignore[misc]
 
     def read_variables(self, *objects: Any, **request: Any) -> list[Any]:
         """Answer GET."""
-        self._prepare(objects, request)
-        return [(name, self._get(tuple(name))) for name, _ in objects]
+        self._admit(objects, request)
+        with self._rack.at(self._now()):
+            return [(name, self._get(tuple(name))) for name, _ in objects]
 
     def read_next_variables(self, *objects: Any, **request: Any) -> list[Any]:
         """Answer GETNEXT; GETBULK is many of it."""
-        self._prepare(objects, request)
-        return [self._next(name) for name, _ in objects]
+        self._admit(objects, request)
+        with self._rack.at(self._now()):
+            return [self._next(name) for name, _ in objects]
 
-    def _prepare(self, objects: Any, request: dict[str, Any]) -> None:
+    def _admit(self, objects: Any, request: dict[str, Any]) -> None:
         if len(objects) > self._max_objects:
             raise smi_error.TooBigError()
         if objects:
             # All objects are in one view: who may read one may read all.
             request["acFun"]("read", objects[0], **request)
-        self._rack.advance(self._now())
 
     def _get(self, name: _Name) -> Any:
         value = self._values.get(name)

@@ -1,20 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """A rack that is not there: eight servers behind a PDU of 24 outlets.
 
-Pure: seed and time in, watts and watt-hours out; the same seed and times give
-the same values.  Speaking SNMP about them is :mod:`kwapi.simulator.agent`'s.
+The only source of watts: seed, time and what was switched decide, and the same
+seed and times give the same values.  Speaking about them is others': SNMP
+:mod:`kwapi.simulator.agent`'s, IPMI :mod:`~kwapi.simulator.bmc`'s, Redfish
+:mod:`~kwapi.simulator.redfish`'s, serial :mod:`~kwapi.simulator.serial_meter`'s.
+They run in threads of their own; the rack has a lock.
 
-The PDU has a new value every five seconds, as Eaton's do.  In between its
-watts stand still, so its counters are exactly the integral of its watts.
+There is a new value every five seconds, as with Eaton's.  In between all watts
+stand still, so the counters are exactly the integral of the watts, and every
+meter shows the same.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import random
+import threading
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from kwapi.simulator import power
 
 OUTLETS = 24
 REFRESH_SECONDS = 5
@@ -22,6 +31,14 @@ REFRESH_SECONDS = 5
 #: instead of reading indexes gives servers 7 and 8 each other's watts.
 NOT_FITTED = 7
 
+#: What a BMC draws, and supplies that have nothing to supply.
+STANDBY_WATTS = 6.0
+#: Past an hour that nobody looked, a step stands for as many more as there are
+#: hours: whoever asks first after a long sleep does not wait for all of it.
+MOST_STEPS = 720
+
+#: Fans at full speed, one core busy.
+_BOOT_LOAD = 0.35
 _DAY_SECONDS = 86_400
 _JOB_SLOT_SECONDS = 1_200
 _STEP_HOURS = REFRESH_SECONDS / 3_600
@@ -61,14 +78,34 @@ class Outlet:
     watt_hours: float = 0.0
 
 
+class Shown(NamedTuple):
+    """What every meter of a server shows; whole watts, as its outlets have them."""
+
+    watts: int
+    watt_hours: float
+    is_on: bool
+
+
 class Rack:
     """The outlets' state, which moves on when it is told the time."""
 
-    def __init__(self, seed: int, start: float, servers: tuple[Server, ...] = SERVERS) -> None:
-        """:param start: epoch seconds from which the counters count."""
+    def __init__(
+        self,
+        seed: int,
+        start: float,
+        servers: tuple[Server, ...] = SERVERS,
+        pace: power.Pace = power.PACE,
+    ) -> None:
+        """Prepare.
+
+        :param start: epoch seconds from which the counters count.
+        :param pace: how long servers take to boot and to shut down.
+        """
         self.servers = servers
-        self._seed = seed
+        self._seed, self._pace = seed, pace
+        self._lock = threading.RLock()
         self._step = _step(start)
+        self._powers = {s.name: power.Power() for s in servers}
         self._phases = {s.name: 0.2 * self._chance("phase", s.name) for s in servers}
         self._shares = {s.name: self._share_out(s) for s in servers}
         numbers = (n for n in range(1, OUTLETS + 1) if n != NOT_FITTED)
@@ -94,13 +131,39 @@ class Rack:
         """Energy of the whole PDU."""
         return sum(outlet.watt_hours for outlet in self._outlets.values())
 
+    @contextlib.contextmanager
+    def at(self, now: float) -> Iterator[Rack]:
+        """Hold the rack still at a time, epoch seconds, while it is looked at."""
+        with self._lock:
+            self.advance(now)
+            yield self
+
     def advance(self, now: float) -> None:
         """Go on to a time, epoch seconds; going back is not possible and changes nothing."""
-        while self._step < _step(now):
-            for outlet in self._outlets.values():
-                outlet.watt_hours += outlet.watts * _STEP_HOURS
-            self._step += 1
-            self._load()
+        with self._lock:
+            end = _step(now)
+            stride = max(1, math.ceil((end - self._step) / MOST_STEPS))
+            while self._step < end:
+                steps = min(stride, end - self._step)
+                for outlet in self._outlets.values():
+                    outlet.watt_hours += outlet.watts * steps * _STEP_HOURS
+                self._step += steps
+                self._load()
+
+    def show(self, name: str, now: float) -> Shown:
+        """Return what the meters of a server show at a time, epoch seconds."""
+        with self.at(now):
+            own = [self._outlets[number] for number in self._server(name).outlets]
+            return Shown(
+                sum(outlet.watts for outlet in own),
+                sum(outlet.watt_hours for outlet in own),
+                self._powers[name].state(now, self._pace) is not power.State.OFF,
+            )
+
+    def switch(self, name: str, action: power.Action, now: float) -> None:
+        """Do something to a server's power; its watts follow with their next value."""
+        with self.at(now):
+            self._powers[name] = self._powers[name].after(action, now, self._pace)
 
     def probes(self) -> list[str | None]:
         """Return who is plugged in where, as drivers.conf wants it."""
@@ -110,12 +173,23 @@ class Rack:
     def _load(self) -> None:
         """Set the watts of this step."""
         for server in self.servers:
-            watts = self.server_watts(server, self._step * REFRESH_SECONDS)
+            watts = self._drawn(server, self._step * REFRESH_SECONDS)
             for number, share in self._shares[server.name]:
                 self._outlets[number].watts = round(watts * share)
 
+    def _server(self, name: str) -> Server:
+        return next(server for server in self.servers if server.name == name)
+
+    def _drawn(self, server: Server, now: float) -> float:
+        state = self._powers[server.name].state(now, self._pace)
+        if state is power.State.OFF:
+            return STANDBY_WATTS
+        if state is power.State.BOOTING:
+            return server.idle_watts + _BOOT_LOAD * (server.peak_watts - server.idle_watts)
+        return self.server_watts(server, now)
+
     def server_watts(self, server: Server, now: float) -> float:
-        """Return what a server draws at a time."""
+        """Return what a server draws at a time when it runs."""
         noise = 0.02 * (self._chance("noise", server.name, _step(now)) - 0.5)
         load = 0.25 * self._wave(server, now) + 0.75 * self._jobs(server, now) + noise
         span = server.peak_watts - server.idle_watts

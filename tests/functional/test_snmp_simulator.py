@@ -91,7 +91,8 @@ def test_the_level_of_security_is_enforced(pdu: agent.Agent) -> None:
 def test_the_console_script(tmp_path: Path) -> None:
     """The section it prints is read, opened and measured by our driver; SIGTERM ends it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "kwapi.cmd.simulator", "--port", "0", "--speed", "3600"],
+        [sys.executable, "-m", "kwapi.cmd.simulator", "--port", "0", "--speed", "3600"]
+        + ["--no-bmc", "--no-redfish", "--no-serial"],
         stdout=subprocess.PIPE,
         text=True,
     )

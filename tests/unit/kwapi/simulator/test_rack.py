@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kwapi.simulator import power
 from kwapi.simulator import rack
 
 START = 1_700_000_000.0
@@ -75,6 +78,75 @@ def test_two_supplies_share_a_servers_load() -> None:
         total = simulated.server_watts(server, START // rack.REFRESH_SECONDS * rack.REFRESH_SECONDS)
         assert sum(parts) == pytest.approx(total, abs=1)
         assert max(parts) < 0.6 * total or len(parts) == 1
+
+
+def test_what_is_switched_off_draws_standby() -> None:
+    """From the next value on, and nobody else notices; on again it boots."""
+    simulated, untouched = rack.Rack(1, START), rack.Rack(1, START)
+    for server in rack.SERVERS[:1]:
+        simulated.switch(server.name, power.Action.OFF, START)
+        off = simulated.show(server.name, START + rack.REFRESH_SECONDS)
+        assert (off.watts, off.is_on) == (rack.STANDBY_WATTS, False)
+        later = simulated.show(server.name, START + HOUR)
+        hours = (HOUR - rack.REFRESH_SECONDS) / HOUR
+        gained = later.watt_hours - off.watt_hours
+        assert gained == pytest.approx(rack.STANDBY_WATTS * hours)
+        simulated.switch(server.name, power.Action.ON, START + HOUR)
+        booting = simulated.show(server.name, START + HOUR + rack.REFRESH_SECONDS)
+        assert server.idle_watts < booting.watts < server.peak_watts and booting.is_on
+    end = START + 2 * HOUR
+    untouched.advance(START + HOUR)
+    for server in rack.SERVERS:
+        assert simulated.show(server.name, end).watts == untouched.show(server.name, end).watts
+    for server in rack.SERVERS[1:]:
+        assert simulated.show(server.name, end) == untouched.show(server.name, end)
+
+
+def test_all_meters_show_what_the_outlets_show() -> None:
+    simulated = rack.Rack(1, START)
+    for at in (0.0, 4.9, 5.0, HOUR):
+        shown = {server.name: simulated.show(server.name, START + at) for server in rack.SERVERS}
+        assert sum(each.watts for each in shown.values()) == simulated.watts
+
+
+def test_a_long_sleep_is_made_up_for_at_once() -> None:
+    """A year in no more steps than an hour has; the energy is about what it would be."""
+    loads = 0
+
+    class Counted(rack.Rack):
+        def _load(self) -> None:
+            nonlocal loads
+            loads += 1
+            super()._load()
+
+    sleeping = Counted(1, START)
+    sleeping.advance(START + 365 * 24 * HOUR)
+    assert loads <= rack.MOST_STEPS + 1
+    sleeping, waking = rack.Rack(1, START), rack.Rack(1, START)
+    before = waking.watt_hours
+    for hour in range(1, 9):
+        waking.advance(START + hour * HOUR)
+    sleeping.advance(START + 8 * HOUR)
+    assert sleeping.watts == waking.watts
+    assert sleeping.watt_hours - before == pytest.approx(waking.watt_hours - before, rel=0.05)
+
+
+def test_threads_share_it() -> None:
+    """Asked by many at once it ends where it does when asked by one."""
+    shared, alone = rack.Rack(1, START), rack.Rack(1, START)
+
+    def ask(name: str) -> None:
+        for at in range(0, 600, 3):
+            shared.show(name, START + at)
+
+    threads = [threading.Thread(target=ask, args=(server.name,)) for server in rack.SERVERS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for rack_ in (shared, alone):
+        rack_.advance(START + 600)
+    assert reading(shared) == reading(alone)
 
 
 def test_what_is_plugged_in_where() -> None:

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may use the simulated BMCs: everybody may know, there is nothing to protect."""
+
+from __future__ import annotations
+
+USERNAME = "kwapi"
+PASSWORD = "simulated"  # noqa: S105 - printed when the simulator starts
