@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 import time
 
+import amqp
 import kombu
 import pytest
 
@@ -26,7 +27,7 @@ class Publisher(threading.Thread):
         while not self.done.is_set():
             try:
                 self._publish()
-            except (OSError, kombu.exceptions.OperationalError):
+            except (OSError, kombu.exceptions.OperationalError, amqp.exceptions.AMQPError):
                 time.sleep(0.1)
 
     def _publish(self) -> None:
