@@ -38,10 +38,11 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-from kwapi import bus
 from kwapi import conf as options
 from kwapi import measurement
 from kwapi import service
+from kwapi.bus import publisher as publishers
+from kwapi.bus import transport as transports
 from kwapi.collector import store as stores
 from kwapi.db import migration
 from kwapi.db import transaction
@@ -199,7 +200,7 @@ def run_paced(folder: Path, url: str, args: argparse.Namespace) -> None:
         check_energy(store, [100.0 + second % 7 for second in range(seconds)])
 
 
-def publish(publisher: bus.Publisher, rounds: int) -> tuple[float, float]:
+def publish(publisher: publishers.Publisher, rounds: int) -> tuple[float, float]:
     """Publish as fast as the broker takes it; return CPU seconds, and when it began."""
     begun, own, first = time.monotonic(), time.process_time(), time.time()
     for number in range(rounds):
@@ -221,11 +222,11 @@ def readings(timestamp: float, watts: float) -> Iterator[measurement.Reading]:
         yield measurement.Reading(f"pdu-{number}", timestamp, probes, column, (), 1.0, 1.0)
 
 
-def publisher_of(conf: Any) -> bus.Publisher:
+def publisher_of(conf: Any) -> publishers.Publisher:
     """Return a running publisher as kwapi-drivers has it."""
     from kwapi.cmd import drivers
 
-    publisher = drivers.build_publisher(conf, bus.get_transport(conf))
+    publisher = drivers.build_publisher(conf, transports.get_transport(conf))
     publisher.start()
     return publisher
 
@@ -326,7 +327,7 @@ def receive_bare(path: str) -> None:
             heard += len(messages)
 
     listener = oslo_messaging.get_batch_notification_listener(
-        bus.get_transport(conf),
+        transports.get_transport(conf),
         [oslo_messaging.Target(topic=conf.bus.topic)],
         [Endpoint()],
         allow_requeue=True,

@@ -20,11 +20,11 @@ from typing import Any
 from oslo_config import cfg
 from oslo_policy import policy
 
-from kwapi import bus
 from kwapi import conf as options
 from kwapi import exception
 from kwapi import service
 from kwapi.api import app
+from kwapi.bus import transport as transports
 from kwapi.cmd import api
 from kwapi.cmd import collector
 from kwapi.cmd import drivers
@@ -68,7 +68,7 @@ def build(conf: cfg.ConfigOpts) -> list[service.Component]:
     api.require_safe(conf)
     Path(conf.state_path).mkdir(parents=True, exist_ok=True)
     paths, parts = _wattmeters(conf)
-    transport = bus.get_transport(conf, "fake://")
+    transport = transports.get_transport(conf, "fake://")
     migration.upgrade(transaction.build(conf).writer.get_engine())
     store = stores.open_store(conf)
     publisher = drivers.build_publisher(conf, transport)

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from oslo_config import cfg
 
-from kwapi import bus
 from kwapi import conf as options
 from kwapi import exception
 from kwapi import service
+from kwapi.bus import listener as listeners
+from kwapi.bus import transport as transports
 from kwapi.collector import collector
 from kwapi.collector import ledger
 from kwapi.collector import record
@@ -31,9 +32,9 @@ class Listening:
     def __init__(self, conf: cfg.ConfigOpts, transport: object, store: stores.Store) -> None:
         self._conf = conf
         self._collector = collector.Collector(store, rules_of(conf))
-        self._listener = bus.Listener(
+        self._listener = listeners.Listener(
             transport,
-            bus.verifier_of(conf),
+            transports.verifier_of(conf),
             self._collector.handle,
             conf.bus.topic,
             batch_seconds=conf.collector.flush_seconds,
@@ -53,7 +54,7 @@ class Listening:
     def reload(self) -> None:
         """Take up the signing keys that are configured now."""
         options.reload(self._conf)
-        self._listener.set_verifier(bus.verifier_of(self._conf))
+        self._listener.set_verifier(transports.verifier_of(self._conf))
 
 
 def rules_of(conf: cfg.ConfigOpts) -> ledger.Rules:
@@ -75,5 +76,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     conf = options.load(argv, "kwapi-collector")
     migration.require(conf)
-    service.run(Listening(conf, bus.get_transport(conf), stores.open_store(conf)))
+    service.run(Listening(conf, transports.get_transport(conf), stores.open_store(conf)))
     return 0

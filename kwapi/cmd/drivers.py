@@ -16,10 +16,11 @@ from collections.abc import Sequence
 
 from oslo_config import cfg
 
-from kwapi import bus
 from kwapi import conf as options
 from kwapi import exception
 from kwapi import service
+from kwapi.bus import publisher as publishers
+from kwapi.bus import transport as transports
 from kwapi.drivers import check
 from kwapi.drivers import configuration
 from kwapi.drivers import driver
@@ -40,11 +41,11 @@ _MANY = 10
 _BAR_WIDTH = 30
 
 
-def build_publisher(conf: cfg.ConfigOpts, transport: object) -> bus.Publisher:
+def build_publisher(conf: cfg.ConfigOpts, transport: object) -> publishers.Publisher:
     """Return what sends this process's readings."""
-    return bus.Publisher(
+    return publishers.Publisher(
         transport,
-        bus.signer_of(conf),
+        transports.signer_of(conf),
         conf.bus.topic,
         window_seconds=conf.bus.window_seconds,
         max_measurements=conf.bus.max_measurements_per_message,
@@ -54,7 +55,7 @@ def build_publisher(conf: cfg.ConfigOpts, transport: object) -> bus.Publisher:
 
 def build_manager(
     conf: cfg.ConfigOpts,
-    publisher: bus.Publisher,
+    publisher: publishers.Publisher,
     load: Callable[[], configuration.Configuration],
 ) -> manager.Manager:
     """Return what runs the drivers of a configuration."""
@@ -74,7 +75,7 @@ def build_manager(
 class SigningKey:
     """Has the publisher sign with the key that is configured, also after a reload."""
 
-    def __init__(self, conf: cfg.ConfigOpts, publisher: bus.Publisher) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, publisher: publishers.Publisher) -> None:
         self._conf, self._publisher = conf, publisher
 
     def start(self) -> None:
@@ -86,7 +87,7 @@ class SigningKey:
     def reload(self) -> None:
         """Take up another key; what was signed with the one before is still good."""
         options.reload(self._conf)
-        self._publisher.signer.use(*bus.signing_key_of(self._conf))
+        self._publisher.signer.use(*transports.signing_key_of(self._conf))
 
 
 def check_wattmeters(path: str, patience_seconds: float) -> int:
@@ -135,7 +136,7 @@ def _run(argv: Sequence[str] | None) -> int:
     allow_many_sockets()
     if conf.check:
         return check_wattmeters(conf.check, conf.drivers.hung_after_seconds)
-    publisher = build_publisher(conf, bus.get_transport(conf))
+    publisher = build_publisher(conf, transports.get_transport(conf))
     load = functools.partial(configuration.read, options.paths(conf))
     service.run(publisher, SigningKey(conf, publisher), build_manager(conf, publisher, load))
     return 0

@@ -13,9 +13,9 @@ import logging
 import threading
 from collections.abc import Callable
 
-from kwapi import bus
 from kwapi import clock as clocks
 from kwapi import exception
+from kwapi.bus import batch as batches
 from kwapi.collector import ledger
 from kwapi.collector import store as stores
 
@@ -52,10 +52,10 @@ class Collector:
         self._stopping.set()
         self._tidier.join(_STOP_SECONDS)
 
-    def handle(self, batch: bus.Batch) -> None:
+    def handle(self, batch: batches.Batch) -> None:
         """Count what a batch measures; return when it is stored.
 
-        :raises bus.Stopping: the process ends before the store is back.
+        :raises batches.Stopping: the process ends before the store is back.
         """
         self._change(lambda books: books.apply(batch, self._clock.time()))
 
@@ -74,7 +74,7 @@ class Collector:
                     reason = failure.details.get("reason", failure)
                     LOG.error("The store takes nothing, messages wait for it: %s", reason)
                 if self._clock.wait(self._stopping, backoff.next()):
-                    raise bus.Stopping
+                    raise batches.Stopping
         if away_since is not None:
             seconds = self._clock.monotonic() - away_since
             LOG.info("The store takes records again after %.0f s", seconds)
@@ -106,7 +106,7 @@ class Collector:
         while not self._clock.wait(self._stopping, _TIDY_SECONDS):
             try:
                 self.tidy()
-            except bus.Stopping:
+            except batches.Stopping:
                 return
             except Exception:  # tidying must outlive whatever it meets
                 LOG.exception("Tidying up failed; going on")

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from kwapi import bus
 from kwapi import exception
 from kwapi import measurement
 from kwapi import signing
+from kwapi.bus import batch as batches
 from kwapi.collector import record
 from kwapi.collector import sequence
 from kwapi.collector import snapshot
@@ -83,7 +83,7 @@ class Ledger:
         self._forget_before: float | None = None
         self._is_changed = False
 
-    def apply(self, batch: bus.Batch, now: float) -> None:
+    def apply(self, batch: batches.Batch, now: float) -> None:
         """Count what a batch measures."""
         self._is_changed = True
         self._tallies.update(batch.refused)
@@ -148,7 +148,7 @@ class Ledger:
         self._version += 1
         self._forget()
 
-    def _apply(self, message: bus.Message, now: float) -> None:
+    def _apply(self, message: batches.Message, now: float) -> None:
         envelope, body = message
         known = self._senders.get(envelope.instance)
         taken = sequence.take(known, envelope, body.dropped)

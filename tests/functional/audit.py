@@ -16,9 +16,12 @@ from typing import Any
 import kombu
 import pytest
 
-from kwapi import bus
 from kwapi import exception
 from kwapi import measurement
+from kwapi.bus import batch as batches
+from kwapi.bus import listener as listeners
+from kwapi.bus import publisher as publishers
+from kwapi.bus import transport as transports
 from tests.functional import scripts
 
 LOG = logging.getLogger(__name__)
@@ -43,9 +46,9 @@ class Audit:
         self._repeated = 0
         self._queue = f"audit-{site.topic}"
         conf = site.conf()
-        self._listener = bus.Listener(
-            bus.get_transport(conf),
-            bus.verifier_of(conf),
+        self._listener = listeners.Listener(
+            transports.get_transport(conf),
+            transports.verifier_of(conf),
             self._take,
             conf.bus.topic,
             pool=self._queue,
@@ -99,7 +102,7 @@ class Audit:
             expected = pytest.approx(float(energy_kwh(measured)), rel=RELATIVE_ERROR)
             assert known.kwh == expected, probe
 
-    def _take(self, batch: bus.Batch) -> None:
+    def _take(self, batch: batches.Batch) -> None:
         for envelope, body in batch.messages:
             key = envelope.instance, envelope.sequence
             self._repeated += key in self._messages
@@ -137,8 +140,8 @@ def send_message(site: scripts.Site) -> str:
     Queues keep their order: whoever has heard it has heard all before it.
     """
     conf = site.conf()
-    signer = bus.signer_of(conf)
-    publisher = bus.Publisher(bus.get_transport(conf), signer, conf.bus.topic)
+    signer = transports.signer_of(conf)
+    publisher = publishers.Publisher(transports.get_transport(conf), signer, conf.bus.topic)
     publisher.start()
     publisher.report([])
     publisher.stop()

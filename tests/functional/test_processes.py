@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from kwapi import bus
 from kwapi import signing
+from kwapi.bus import transport as transports
 from tests.functional import audit as audits
 from tests.functional import databases
 from tests.functional import rabbitmq as broker
@@ -488,7 +488,7 @@ def wrap(payload: Any, version: str = "2.0") -> dict[str, Any]:
     message = {
         "message_id": secrets.token_hex(16),
         "publisher_id": "here",
-        "event_type": bus.EVENT_TYPE,
+        "event_type": transports.EVENT_TYPE,
         "priority": "INFO",
         "payload": payload,
         "timestamp": "now",

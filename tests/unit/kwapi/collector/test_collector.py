@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from kwapi import bus
 from kwapi import exception
 from kwapi import measurement
 from kwapi import signing
+from kwapi.bus import batch as batches
 from kwapi.collector import collector
 from kwapi.collector import store as stores
 from kwapi.db import migration
@@ -29,11 +29,11 @@ def store(conf: cfg.ConfigOpts, tmp_path: Path) -> stores.Store:
     return stores.open_store(conf)
 
 
-def batch(sequence: int, seconds: float) -> bus.Batch:
+def batch(sequence: int, seconds: float) -> batches.Batch:
     reading = measurement.Reading("pdu", NOW + seconds, ("p",), (3600.0,))
     envelope = signing.Envelope("node-1", "run", sequence, NOW + seconds, "")
-    return bus.Batch(
-        [bus.Message(envelope, measurement.Body((reading,)))], collections.Counter(forged=1)
+    return batches.Batch(
+        [batches.Message(envelope, measurement.Body((reading,)))], collections.Counter(forged=1)
     )
 
 
@@ -111,7 +111,7 @@ def test_a_batch_that_waits_for_the_store_is_given_back_at_stop(store: stores.St
     made = collector.Collector(Flaky(store, *["before"] * 9))  # type: ignore[arg-type]
     made.start()
     made.stop()
-    with pytest.raises(bus.Stopping):
+    with pytest.raises(batches.Stopping):
         made.handle(batch(1, 0))
     assert store.get_version() == 0
 

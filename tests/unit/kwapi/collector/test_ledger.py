@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwapi import bus
 from kwapi import measurement
 from kwapi import signing
+from kwapi.bus import batch as batches
 from kwapi.collector import ledger
 from kwapi.collector import store
 
@@ -29,8 +29,8 @@ def message(
     instance: str = "run",
     timestamp: float = NOW,
     **body: object,
-) -> bus.Message:
-    return bus.Message(
+) -> batches.Message:
+    return batches.Message(
         signing.Envelope("node-1", instance, sequence, timestamp, ""),
         measurement.Body(tuple(readings), **body),  # type: ignore[arg-type]
     )
@@ -40,8 +40,8 @@ def reading(seconds: float, watts: float = 3600.0, probe: str = "p") -> measurem
     return measurement.Reading("pdu", NOW + seconds, (probe,), (watts,), (), 5.0, 1.0)
 
 
-def apply(to: ledger.Ledger, *messages: bus.Message, now: float = NOW + 1000) -> store.Changes:
-    to.apply(bus.Batch(messages, collections.Counter()), now)
+def apply(to: ledger.Ledger, *messages: batches.Message, now: float = NOW + 1000) -> store.Changes:
+    to.apply(batches.Batch(messages, collections.Counter()), now)
     changes = to.changes()
     assert changes is not None
     return changes
@@ -191,7 +191,7 @@ def test_energy_does_not_depend_on_repeats_and_batches(data: st.DataObject) -> N
     watts = data.draw(st.lists(st.floats(0, 1000), min_size=1, max_size=20))
     sent = [message(n + 1, reading(n * 5.0, w)) for n, w in enumerate(watts)]
     plain = only(apply(books(), *sent))
-    disturbed: list[bus.Message] = []
+    disturbed: list[batches.Message] = []
     for number, original in enumerate(sent):
         disturbed.append(original)
         disturbed += data.draw(st.lists(st.sampled_from(sent[: number + 1]), max_size=3))

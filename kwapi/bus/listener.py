@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hands verified messages to a handler, and acknowledges what is handled.
+
+Owns what becomes of a message that cannot be taken: it is counted, and stops
+nobody.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import oslo_messaging
+from oslo_messaging import dispatcher
+from oslo_messaging.notify import listener as notify_listener
+
+from kwapi import clock as clocks
+from kwapi import exception
+from kwapi import measurement
+from kwapi import signing
+from kwapi.bus import batch as batches
+from kwapi.bus import transport as transports
+
+LOG = logging.getLogger(__name__)
+
+_STOP_SECONDS = 5.0
+_REQUEUE_SECONDS = 1.0
+#: What a message of a content nobody thought of makes a handler raise.
+_AT_FAULT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+class Listener:
+    """Hands verified messages to a handler, in batches, one batch at a time.
+
+    A batch is acknowledged when the handler returns.  A message that cannot
+    be taken is counted and acknowledged: no frame stops the listener.
+    """
+
+    def __init__(
+        self,
+        transport: Any,
+        verifier: signing.Verifier,
+        handle: Callable[[batches.Batch], None],
+        topic: str = transports.EVENT_TYPE,
+        *,
+        clock: clocks.Clock | None = None,
+        pool: str | None = None,
+        batch_seconds: float = 1.0,
+        max_batch: int = 200,
+    ) -> None:
+        """Prepare.
+
+        :param handle: returns when the effect of the batch is stored.
+        :param pool: None only for the collector.
+        """
+        self._transport = transport
+        self._targets = [oslo_messaging.Target(topic=topic)]
+        self._dispatcher = _Dispatcher(verifier, handle, clock or clocks.Clock())
+        self._pool, self._batch_seconds, self._max_batch = pool, batch_seconds, max_batch
+        self._server: Any = None
+        self._thread = threading.Thread(target=self._listen, name="listener", daemon=True)
+
+    def start(self) -> None:
+        """Begin to listen, as soon as the broker can be reached."""
+        transports.quiet_driver_log()
+        self._thread.start()
+
+    def set_verifier(self, verifier: signing.Verifier) -> None:
+        """Verify by other keys from now on."""
+        self._dispatcher.verifier = verifier
+
+    def stop(self) -> None:
+        """Stop listening and return when the batch under way is handled."""
+        self._thread.join(_STOP_SECONDS)
+        if self._server is not None:
+            self._server.stop()
+            self._server.wait()
+
+    def _listen(self) -> None:
+        server = _Server(
+            self._transport,
+            self._targets,
+            self._dispatcher,
+            allow_requeue=True,
+            pool=self._pool,
+            batch_size=self._max_batch,
+            batch_timeout=self._batch_seconds,
+        )
+        # One worker: batches are handled in the order they came.
+        server.start(override_pool_size=1)
+        self._server = server
+
+
+class _Server(notify_listener.BatchNotificationServer):  # type: ignore[misc]  # oslo has no types
+    """Has messages that come a second time dispatched and acknowledged like any other."""
+
+    def _create_listener(self) -> Any:
+        listener = super()._create_listener()
+        # oslo.messaging remembers the last 16 messages, and neither dispatches
+        # nor acknowledges one of them that comes again after an outage: the
+        # broker would hold it until the next one.  We know repeats ourselves.
+        cache = getattr(getattr(listener, "_poll_style_listener", None), "msg_id_cache", None)
+        if cache is not None:
+            cache.prev_msgids = collections.deque(maxlen=0)
+        return listener
+
+
+class _Dispatcher(dispatcher.DispatcherBase):  # type: ignore[misc]  # oslo has no types
+    """Opens each message by itself.
+
+    Not oslo.messaging's own: there one malformed notification makes a whole
+    batch fail.
+    """
+
+    supported_priorities = [transports.PRIORITY]
+
+    def __init__(
+        self,
+        verifier: signing.Verifier,
+        handle: Callable[[batches.Batch], None],
+        clock: clocks.Clock,
+    ) -> None:
+        self.verifier = verifier
+        self._handle, self._clock = handle, clock
+        self._refusing: set[str] = set()
+
+    def dispatch(self, incoming: Sequence[Any]) -> set[Any]:
+        """Handle a batch; return the messages to be sent again, all or none."""
+        messages: list[batches.Message] = []
+        refusals: list[exception.MessageRefused] = []
+        for raw in incoming:
+            try:
+                messages.append(self._open(raw.message))
+            except exception.MessageRefused as exc:
+                refusals.append(exc)
+            except _AT_FAULT as exc:
+                refusals.append(exception.MalformedMessage(reason=f"{type(exc).__name__}: {exc}"))
+        for refusal in refusals:
+            self._log_refusal(refusal)
+        refused = collections.Counter(refusal.counter for refusal in refusals)
+        try:
+            self._handle_each(batches.Batch(messages, refused))
+        except batches.Stopping:
+            return set(incoming)
+        except Exception:  # not the messages' fault: keep them, and give it time
+            LOG.exception("Messages cannot be handled, they are asked for again")
+            time.sleep(_REQUEUE_SECONDS)
+            return set(incoming)
+        return set()
+
+    def _handle_each(self, batch: batches.Batch) -> None:
+        """Handle a batch, and if one of its messages is at fault, all others."""
+        try:
+            self._handle(batch)
+        except _AT_FAULT:
+            if len(batch.messages) <= 1:
+                LOG.exception("A message cannot be handled and is dropped")
+                return
+            for message in batch.messages:
+                self._handle_each(batches.Batch([message], collections.Counter()))
+
+    def _open(self, notification: Any) -> batches.Message:
+        payload = notification.get("payload") if isinstance(notification, dict) else None
+        envelope = self.verifier.open(payload, self._clock.time())
+        return batches.Message(envelope, measurement.decode(envelope.body))
+
+    def _log_refusal(self, exc: exception.MessageRefused) -> None:
+        # Loudly once for each kind: a flood of garbage must not flood the log.
+        level = logging.DEBUG if exc.counter in self._refusing else logging.WARNING
+        LOG.log(level, "%s (further ones of this kind are counted and logged at debug level)", exc)
+        self._refusing.add(exc.counter)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sends readings as signed messages, and keeps them while the broker is away.
+
+Owns the window within which readings travel together.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import threading
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import oslo_messaging
+
+from kwapi import clock as clocks
+from kwapi import measurement
+from kwapi import signing
+from kwapi.bus import transport as transports
+
+LOG = logging.getLogger(__name__)
+
+_STOP_SECONDS = 5.0
+
+
+class Publisher:
+    """Sends readings, a window's worth in one message, from a thread of its own.
+
+    While the broker is away readings are kept, up to ``max_kept``
+    measurements; then the oldest are dropped, and counted in what is sent.
+    """
+
+    def __init__(
+        self,
+        transport: Any,
+        signer: signing.Signer,
+        topic: str = transports.EVENT_TYPE,
+        *,
+        clock: clocks.Clock | None = None,
+        window_seconds: float = 0.2,
+        max_measurements: int = 250,
+        max_kept: int = 1_000_000,
+    ) -> None:
+        self._transport = transport
+        self._target = oslo_messaging.Target(topic=f"{topic}.{transports.PRIORITY}")
+        self.signer = signer
+        self._clock = clock or clocks.Clock()
+        self._window_seconds = window_seconds
+        self._max_measurements, self._max_kept = max_measurements, max_kept
+        self._readings: collections.deque[measurement.Reading] = collections.deque()
+        self._statuses: dict[str, measurement.DriverStatus] | None = None
+        self._kept = 0
+        self._dropped = 0
+        self._lock = threading.Lock()
+        self._wanted = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+
+    @property
+    def dropped(self) -> int:
+        """Measurements dropped since the start, for want of room."""
+        return self._dropped
+
+    @property
+    def kept(self) -> int:
+        """Measurements not sent yet."""
+        return self._kept
+
+    def publish(self, reading: measurement.Reading) -> None:
+        """Take a reading to send; never blocks."""
+        with self._lock:
+            self._readings.append(reading)
+            self._kept += len(reading.probes)
+            # What is on its way cannot be taken back.
+            while self._kept > self._max_kept and self._readings:
+                lost = len(self._readings.popleft().probes)
+                self._kept -= lost
+                self._dropped += lost
+        self._wanted.set()
+
+    def report(self, statuses: Sequence[measurement.DriverStatus]) -> None:
+        """Take the state of all drivers to send; replaces what was not sent yet."""
+        with self._lock:
+            self._statuses = {status.wattmeter: status for status in statuses}
+        self._wanted.set()
+
+    def start(self) -> None:
+        """Begin to send."""
+        transports.quiet_driver_log()
+        self._thread.start()
+
+    def reload(self) -> None:
+        """Nothing to take up."""
+
+    def stop(self) -> None:
+        """Send what is left, if the broker takes it within a few seconds."""
+        self._stopping.set()
+        self._wanted.set()
+        self._thread.join(_STOP_SECONDS)
+        with self._lock:
+            if self._kept:
+                LOG.error("%d measurements could not be sent and are lost", self._kept)
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._clock.wait(self._stopping, self._window_seconds)
+            self._wanted.clear()
+            while body := self._take():
+                self._send(body)
+            if self._stopping.is_set():
+                return
+
+    def _take(self) -> measurement.Body | None:
+        """Return what fits into one message; None when there is nothing."""
+        with self._lock:
+            readings: list[measurement.Reading] = []
+            count = 0
+            while self._readings and (
+                not readings or count + len(self._readings[0].probes) <= self._max_measurements
+            ):
+                readings.append(self._readings.popleft())
+                count += len(readings[-1].probes)
+            statuses, self._statuses = self._statuses, None
+            if not readings and statuses is None:
+                return None
+            return measurement.Body(
+                tuple(readings), tuple((statuses or {}).values()), self._dropped
+            )
+
+    def _send(self, body: measurement.Body) -> None:
+        """Send one message, however long it takes, unless the process ends meanwhile."""
+        payload = self._seal(body)
+        backoff = clocks.Backoff(0.5, 10.0)
+        away_since: float | None = None
+        while payload is not None and (fault := self._notify(payload)) is not None:
+            if away_since is None:
+                away_since = self._clock.monotonic()
+                LOG.error("The broker takes no messages, keeping measurements: %s", fault)
+            if self._stopping.is_set():
+                return
+            self._clock.wait(self._stopping, backoff.next())
+        with self._lock:
+            self._kept -= sum(len(reading.probes) for reading in body.readings)
+        if away_since is not None:
+            transports.end_outage()
+            LOG.info(
+                "The broker takes messages again after %.0f s", self._clock.monotonic() - away_since
+            )
+
+    def _seal(self, body: measurement.Body) -> dict[str, Any] | None:
+        """Return the message to send; None if a driver's reading is nothing that can be said."""
+        try:
+            return self.signer.seal(measurement.encode(body), self._clock.time())
+        except (TypeError, ValueError):
+            wattmeters = ", ".join(sorted({reading.wattmeter for reading in body.readings}))
+            LOG.exception("A reading of one of %s cannot be sent, dropping them", wattmeters)
+            return None
+
+    def _notify(self, payload: dict[str, Any]) -> Exception | None:
+        """Return None when the broker has it, else why not."""
+        # Not oslo.messaging's Notifier: it logs and forgets what it cannot send.
+        notification = {
+            "message_id": uuid.uuid4().hex,
+            "publisher_id": payload["sender"],
+            "event_type": transports.EVENT_TYPE,
+            "priority": transports.PRIORITY.upper(),
+            "payload": payload,
+            "timestamp": str(payload["timestamp"]),
+        }
+        try:
+            self._transport._send_notification(self._target, {}, notification, version=2.0, retry=0)
+        except Exception as exc:  # any transport has errors of its own kind
+            return exc
+        return None
