@@ -143,7 +143,7 @@ class _Introduction:
             f"#   snmpwalk -v2c -c {self._community} {pdu.host}:{pdu.port} 1.3.6.1.4.1.534.6.6.7",
         ]
         if bmcs or web:
-            told += [f"# BMCs take user {user}, password {password} (simulated, not secret)."]
+            told += [f"# BMCs take user {user}, password {password}."]
         for name, port in list(bmcs.ports.items())[:1] if bmcs else ():
             tool = f"ipmitool -I lanplus -H {pdu.host} -p {port} -U {user} -P {password}"
             told += [f"# {name}'s BMC is at UDP port {port}, the others' are below.  Try:"]

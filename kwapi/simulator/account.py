@@ -4,4 +4,4 @@
 from __future__ import annotations
 
 USERNAME = "kwapi"
-PASSWORD = "simulated"  # noqa: S105 - printed when the simulator starts
+PASSWORD = "not-secret"  # noqa: S105 - printed when the simulator starts

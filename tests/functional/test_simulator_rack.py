@@ -276,7 +276,7 @@ def test_requests_that_cannot_be_meant(
     """Refused, and the connection can be used on."""
     url = urllib.parse.urlsplit(meters.redfish.url)
     connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=60)
-    auth = {"Authorization": "Basic a3dhcGk6c2ltdWxhdGVk"}
+    auth = {"Authorization": "Basic a3dhcGk6bm90LXNlY3JldA=="}
     for _ in range(2):
         connection.request(method, path, body, auth)
         answer = connection.getresponse()
