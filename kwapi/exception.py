@@ -18,6 +18,7 @@
     |-- SchemaOutdated               the database wants ``kwapi-manage db upgrade``
     |-- ProbeNotFound                404
     |-- MeterNotFound                404
+    |-- NotStorable                  a value that the database has no room for
     `-- StoreUnavailable             503
 
 ``code`` is the HTTP status where the API answers with it;
@@ -106,6 +107,12 @@ class ProbeNotFound(KwapiException):
 class MeterNotFound(KwapiException):
     msg_fmt = "Probe %(probe_id)s has no meter %(meter)s; it has %(meters)s."
     code = 404
+
+
+class NotStorable(KwapiException, ValueError):
+    """A ValueError too: to try again is of no use, the value is at fault."""
+
+    msg_fmt = "The database cannot hold it: %(reason)s"
 
 
 class StoreUnavailable(KwapiException):

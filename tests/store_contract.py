@@ -149,6 +149,15 @@ class StoreContract:
         assert database.open().get_record("q") == bare
         assert database.open().get_tallies() == {"received": 2**40, "late": 0}
 
+    def test_a_value_without_room_is_told_from_an_outage(self, database: Database) -> None:
+        """To try again would be of no use; and nothing of that save is kept."""
+        written = database.open()
+        too_much = store.Sender("run", "host", 1, (), 1.0, 2**70)
+        with pytest.raises(exception.NotStorable):
+            written.save(store.Changes(0, [make("p", 1.0)], [too_much]))
+        assert written.get_version() == 0
+        written.save(store.Changes(0, [make("p", 1.0)]))
+
     def test_similar_names_are_distinct(self, database: Database) -> None:
         """Case, accents, spaces at the end, quotes: each name is its own."""
         written = database.open()

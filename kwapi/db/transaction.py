@@ -147,8 +147,9 @@ def build(conf: cfg.ConfigOpts) -> TransactionContext:
 def translated_errors() -> Iterator[None]:
     """Call every failure of the database by our own name.
 
-    :raises StoreUnavailable: whatever it was; ``details["reason"]`` says it
-        for the log, in one line without SQL.
+    :raises NotStorable: a value is at fault, not the database.
+    :raises StoreUnavailable: whatever else it was; ``details["reason"]`` says
+        it for the log, in one line without SQL.
     """
     try:
         yield
@@ -157,7 +158,8 @@ def translated_errors() -> Iterator[None]:
         oslo_exception.DBInvalidUnicodeParameter,
         sqlalchemy.exc.SQLAlchemyError,
     ) as exc:
-        raise exception.StoreUnavailable(reason=_reason_of(exc)) from exc
+        kind = exception.NotStorable if _is_data_error(exc) else exception.StoreUnavailable
+        raise kind(reason=_reason_of(exc)) from exc
 
 
 def _url_of(conf: cfg.ConfigOpts) -> sqlalchemy.URL:
@@ -191,8 +193,21 @@ def _invalid(reason: str) -> exception.ConfigurationInvalid:
     return exception.ConfigurationInvalid(where="[database] connection", reason=reason)
 
 
+def _is_data_error(exc: BaseException) -> bool:
+    """Tell whether a value was at fault: what every driver calls DataError (PEP 249)."""
+    cause = _cause_of(exc)
+    # SQLite's driver has no such error for a whole number of more than 64 bits.
+    return isinstance(cause, OverflowError) or "DataError" in {
+        kind.__name__ for kind in type(cause).__mro__
+    }
+
+
+def _cause_of(exc: BaseException) -> BaseException:
+    cause = getattr(exc, "inner_exception", None) or exc
+    return getattr(cause, "orig", None) or cause
+
+
 def _reason_of(exc: BaseException) -> str:
     """Return what the driver said, without what SQLAlchemy adds."""
-    cause = getattr(exc, "inner_exception", None) or exc
-    cause = getattr(cause, "orig", None) or cause
+    cause = _cause_of(exc)
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]
