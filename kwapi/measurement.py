@@ -11,6 +11,7 @@ the outlets of one device share their time, period and resolution.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -140,32 +141,38 @@ def _reading(member: dict[str, Any]) -> Reading:
     period, resolution = member.get("period_seconds"), member.get("resolution_watts")
     if len(probes) != len(watts) or len(kwh) not in (0, len(probes)):
         raise ValueError(f"columns of {wattmeter!r} differ in length")
-    _require(str, wattmeter, *probes)
-    _require_name(wattmeter)
-    _require(_NUMBER, timestamp, *watts)
-    _require(_NUMBER_OR_NONE, period, resolution, *kwh)
-    if not all(math.isfinite(number or 0) for number in (timestamp, period, resolution)):
+    wattmeter, probes = _names(wattmeter, probes)
+    watts, kwh = _floats(_NUMBER, watts), _floats(_NUMBER_OR_NONE, kwh)
+    timestamp, period, resolution = _floats(_NUMBER_OR_NONE, (timestamp, period, resolution))
+    # isfinite refuses None, hence a reading without a time, with a TypeError.
+    if not all(map(math.isfinite, (timestamp, period or 0.0, resolution or 0.0))):
         raise ValueError(f"time, period or resolution of {wattmeter!r} is not finite")
-    # JSON knows whole numbers of any size; a database and arithmetic do not.
-    return Reading(
-        wattmeter,
-        float(timestamp),
-        probes,
-        tuple(map(float, watts)),
-        tuple(map(_float, kwh)),
-        _float(period),
-        _float(resolution),
-    )
+    return Reading(wattmeter, timestamp, probes, watts, kwh, period, resolution)
 
 
-def _float(number: float | None) -> float | None:
-    return None if number is None else float(number)
+# A wattmeter names the same probes again and again: checked once, and kept once
+# for all readings of a batch.  A refusal is not remembered.
+@functools.lru_cache(maxsize=4096)
+def _names(wattmeter: Any, probes: tuple[Any, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return a wattmeter's name and its probes' ids, if they are such."""
+    _require(_TEXT, wattmeter, *probes)
+    _require_name(wattmeter)
+    return wattmeter, probes
+
+
+def _floats(kinds: frozenset[type], numbers: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return numbers as floats: JSON knows whole ones of any size, databases do not."""
+    # Nearly always all are floats, and there is nothing to do but to see it.
+    if _FLOAT.issuperset(map(type, numbers)):
+        return numbers
+    _require(kinds, *numbers)
+    return tuple(None if number is None else float(number) for number in numbers)
 
 
 def _status(member: dict[str, Any]) -> DriverStatus:
     member["missing"] = tuple(member.get("missing", ()))
     status = DriverStatus(**member)
-    _require(str, status.wattmeter, status.driver, status.state, *status.missing)
+    _require(_TEXT, status.wattmeter, status.driver, status.state, *status.missing)
     _require_name(status.wattmeter)
     _require(_NUMBER, status.since, status.probes, status.restarts)
     _require(_NUMBER_OR_NONE, status.last_reading)
@@ -179,23 +186,25 @@ def _require_name(wattmeter: str) -> None:
 
 def _dropped(document: dict[str, Any]) -> int:
     dropped = document.get("dropped", 0)
-    _require(int, dropped)
+    _require(_WHOLE, dropped)
     if not 0 <= dropped < _MOST_DROPPED:
         raise ValueError("dropped is out of range")
     return int(dropped)
 
 
-def _require(kinds: Any, *values: object) -> None:
+def _require(kinds: frozenset[type], *values: object) -> None:
     """Refuse values of another type; a bool is no number here."""
-    wanted = kinds if isinstance(kinds, frozenset) else {kinds}
-    if wrong := set(map(type, values)) - wanted:
+    if wrong := set(map(type, values)) - kinds:
         raise ValueError(f"{wrong.pop().__name__} is of the wrong type")
 
 
 #: Three thousand years of ten thousand a second; a sum of many such fits 64 bits.
 _MOST_DROPPED = 10**15
-_NUMBER = frozenset({int, float})
-_NUMBER_OR_NONE = frozenset({int, float, type(None)})
+_TEXT: frozenset[type] = frozenset({str})
+_WHOLE: frozenset[type] = frozenset({int})
+_FLOAT: frozenset[type] = frozenset({float})
+_NUMBER: frozenset[type] = frozenset({int, float})
+_NUMBER_OR_NONE: frozenset[type] = frozenset({int, float, type(None)})
 
 
 def _document(reading: Reading) -> dict[str, Any]:

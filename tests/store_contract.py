@@ -235,6 +235,15 @@ class StoreContract:
             assert len(state.records) == 6000
             assert told_by(state) == {version + 1}
 
+    @pytest.mark.parametrize("count", [1, 49, 50, 51, 101])
+    def test_any_number_of_records(self, database: Database, count: int) -> None:
+        """Statements of many rows and of what is left over write the same."""
+        records = [make(f"p{number}", float(number)) for number in range(count)]
+        written = database.open()
+        for version in (0, 1):
+            written.save(store.Changes(version, records))
+            assert written.load().records == {known.probe_id: known for known in records}
+
     def test_a_probe_off_the_list_keeps_its_record(self, database: Database) -> None:
         written = database.open()
         written.save(store.Changes(0, [make("a", 5.0), make("b")]))

@@ -43,6 +43,22 @@ class Rules(NamedTuple):
     remember_seconds: float = 7 * 86400.0
 
 
+#: Probes, period and resolution.
+_Layout = tuple[tuple[str, ...], float | None, float | None]
+
+
+class _Panel(NamedTuple):
+    """What a wattmeter said of itself last, and its probes' records in the order of its columns.
+
+    :ivar is_whole: each probe has a record, and is named once; one that has
+        none may get it with its next measurement.
+    """
+
+    layout: _Layout
+    records: dict[str, record.Record]
+    is_whole: bool
+
+
 class Ledger:
     """The state as the store has it, and what was changed since."""
 
@@ -69,7 +85,7 @@ class Ledger:
         # after an outage of ours its measurements are old, yet it is not silent.
         self._heard_at = {r.probe_id: now for r in listed}
         self._heard: set[str] = set()
-        self._layouts: dict[str, measurement.Reading] = {}
+        self._panels: dict[str, _Panel] = {}
         self._reported_at = {(row.sender, row.status.wattmeter): row.reported_at for row in drivers}
         self._forget()
 
@@ -180,22 +196,26 @@ class Ledger:
         if not self._is_timely(reading.timestamp, now):
             self._tallies["refused"] += len(reading.probes)
             return
-        limits, timestamp, counted = self._rules.limits, reading.timestamp, record.Outcome.COUNTED
-        counters = reading.kwh or itertools.repeat(None)
-        # Columns at a time where that is possible: this is done for every
-        # measurement of a cloud.
-        known = list(map(self._records.get, reading.probes))
-        for held, watts, kwh in zip(known, reading.watts, counters):
-            if held is not None:
-                outcome = held.add(limits, timestamp, watts, kwh, instance)
-                if outcome is not counted:
-                    self._tallies[outcome.name.lower()] += 1
-        if all(known):
-            self._changed.update(zip(reading.probes, known))  # type: ignore[arg-type]
-        else:
-            self._admit(reading, instance)
         self._tallies["measurements"] += len(reading.probes)
-        self._label(reading)
+        layout = reading.probes, reading.period_seconds, reading.resolution_watts
+        panel = self._panels.get(reading.wattmeter)
+        if panel is None or panel.layout != layout or not panel.is_whole:
+            self._count_each(reading, instance)
+            self._remember(reading, layout)
+            return
+        # All at once, and without a look-up of each probe: this is done for
+        # every measurement of a cloud.
+        self._tally(
+            record.add_all(
+                panel.records.values(),
+                self._rules.limits,
+                reading.timestamp,
+                reading.watts,
+                reading.kwh or itertools.repeat(None),
+                instance,
+            )
+        )
+        self._changed.update(panel.records)
 
     def _is_timely(self, timestamp: float, now: float) -> bool:
         """Tell whether it can have been measured then: not later than now, nor too long ago.
@@ -205,32 +225,38 @@ class Ledger:
         oldest = now - 2 * self._rules.remember_seconds
         return oldest <= timestamp <= now + self._rules.max_skew_seconds
 
-    def _admit(self, reading: measurement.Reading, instance: str) -> None:
-        """Begin the records of probes not seen before, where they can have one."""
+    def _count_each(self, reading: measurement.Reading, instance: str) -> None:
+        """Count one by one, and begin the records of probes not seen before."""
+        limits, timestamp = self._rules.limits, reading.timestamp
         counters = reading.kwh or itertools.repeat(None)
         for probe_id, watts, kwh in zip(reading.probes, reading.watts, counters):
             known = self._records.get(probe_id)
-            if known is None and measurement.PROBE_ID.fullmatch(probe_id):
-                known = record.Record.first(
-                    probe_id, self._rules.limits, reading.timestamp, watts, kwh, instance
-                )
+            if known is not None:
+                self._tally([known.add(limits, timestamp, watts, kwh, instance)])
+            elif measurement.PROBE_ID.fullmatch(probe_id):
+                known = record.Record.first(probe_id, limits, timestamp, watts, kwh, instance)
             if known is None:
                 self._tallies["refused"] += 1
             else:
                 self._records[probe_id] = self._changed[probe_id] = known
 
-    def _label(self, reading: measurement.Reading) -> None:
-        """Note in its probes' records what a wattmeter says of itself, when that changes."""
-        layout = reading._replace(timestamp=0.0, watts=(), kwh=())
-        if self._layouts.get(reading.wattmeter) == layout:
+    def _tally(self, outcomes: Iterable[record.Outcome]) -> None:
+        for outcome in outcomes:
+            if outcome is not record.Outcome.COUNTED:
+                self._tallies[outcome.name.lower()] += 1
+
+    def _remember(self, reading: measurement.Reading, layout: _Layout) -> None:
+        """Keep what a wattmeter says of itself, in its probes' records too when that changes."""
+        records = {p: self._records[p] for p in reading.probes if p in self._records}
+        panel = _Panel(layout, records, len(records) == len(reading.probes))
+        if self._panels.get(reading.wattmeter) == panel:
             return
-        self._layouts[reading.wattmeter] = layout
-        for probe_id in reading.probes:
-            if known := self._records.get(probe_id):
-                known.wattmeter = reading.wattmeter
-                known.period_seconds = reading.period_seconds
-                known.resolution_watts = reading.resolution_watts
-        self._snapshot.relabel(reading.probes)
+        self._panels[reading.wattmeter] = panel
+        for known in records.values():
+            known.wattmeter = reading.wattmeter
+            known.period_seconds = reading.period_seconds
+            known.resolution_watts = reading.resolution_watts
+        self._snapshot.relabel(records)
 
 
 def _log_silent(probe_ids: Sequence[str], seconds: float) -> None:

@@ -13,10 +13,13 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Iterable
 from typing import NamedTuple
 from typing import TypeGuard
 
 _KWH_PER_WATT_SECOND = 1 / 3_600_000
+#: Of a trapezoid whose parallel sides add up to a watt, for each second of its height.
+_TRAPEZOID_KWH = _KWH_PER_WATT_SECOND / 2
 #: Counters of Wh or 0.1 kWh or kWh in 32 or 24 bits fall to 0 beyond these.
 _COUNTER_SPANS_KWH = (2**32 / 1000, 2**32 / 10, 2**32, 2**24)
 #: No meter has counted more: all electricity of mankind in a month.
@@ -132,12 +135,7 @@ class Record:
         elapsed_seconds = timestamp - self.timestamp
         if elapsed_seconds <= 0.0:
             return self._add_earlier(limits, timestamp, watts, meter_kwh, instance)
-        if meter_kwh is None and elapsed_seconds <= limits.max_gap_seconds:
-            # The common case, and so without a call.
-            self.kwh += (self.watts + watts) * elapsed_seconds * _KWH_PER_WATT_SECOND / 2
-            outcome = _COUNTED
-        else:
-            outcome = self._count(limits, timestamp, watts, meter_kwh)
+        outcome = self._count(limits, timestamp, watts, meter_kwh)
         self.timestamp, self.watts, self.instance = timestamp, watts, instance
         return outcome
 
@@ -173,7 +171,7 @@ class Record:
         elapsed_seconds = timestamp - self.timestamp
         max_gap_seconds = max(limits.max_gap_seconds, 3 * (self.period_seconds or 0.0))
         if elapsed_seconds <= max_gap_seconds:
-            self.kwh += (self.watts + watts) * elapsed_seconds * _KWH_PER_WATT_SECOND / 2
+            self.kwh += (self.watts + watts) * elapsed_seconds * _TRAPEZOID_KWH
             outcome = Outcome.COUNTED
         else:
             self.gaps += 1
@@ -206,6 +204,38 @@ class Record:
         if _is_counter(meter_kwh):
             self.meter_kwh, self.meter_timestamp = meter_kwh, timestamp
             self.meter_offset_kwh = self.kwh - meter_kwh
+
+
+def add_all(
+    records: Iterable[Record],
+    limits: Limits,
+    timestamp: float,
+    watts: Iterable[float],
+    meters_kwh: Iterable[float | None],
+    instance: str = "",
+) -> list[Outcome]:
+    """Count what a wattmeter's probes measured at one instant, as ``Record.add`` does of each.
+
+    :return: what became of those that are not counted.
+    """
+    max_gap_seconds, max_watts = limits
+    outcomes: list[Outcome] = []
+    for record, now_watts, meter_kwh in zip(records, watts, meters_kwh):
+        elapsed_seconds = timestamp - record.timestamp
+        # The common case without a call: half the time, and that ten thousand
+        # times a second.  Whatever else there may be is add's.
+        if (
+            meter_kwh is None
+            and 0.0 < elapsed_seconds <= max_gap_seconds
+            and 0.0 <= now_watts <= max_watts
+        ):
+            record.kwh += (record.watts + now_watts) * elapsed_seconds * _TRAPEZOID_KWH
+            record.timestamp, record.watts, record.instance = timestamp, now_watts, instance
+            continue
+        outcome = record.add(limits, timestamp, now_watts, meter_kwh, instance)
+        if outcome is not _COUNTED:
+            outcomes.append(outcome)
+    return outcomes
 
 
 def _is_counter(meter_kwh: float | None) -> TypeGuard[float]:

@@ -2,13 +2,14 @@
 """Write many rows at once, the fastest way each database has.
 
 Owns the dialects of "insert, or update what is there".  A save of 10,000
-records and the body took one and a half times what the sqlite3 module takes
-for the rows alone; seven tenths of the time of PyMySQL's executemany, a sixth
+records and the body took a fifth more CPU than the sqlite3 module takes for the
+rows alone, one by one; seven tenths of the time of PyMySQL's executemany, a sixth
 of psycopg2's.  ``benchmarks/store_save.py`` measures it.
 """
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -21,6 +22,9 @@ from oslo_db import exception as oslo_exception
 
 Row = tuple[Any, ...]
 
+#: Rows in one statement to SQLite: a quarter faster than one by one, and still
+#: fewer values than the 999 that it takes before 3.32.
+_SQLITE_ROWS = 50
 #: Rows in one statement to MariaDB: about 500 kB, far below max_allowed_packet.
 _MARIADB_ROWS = 2500
 _ARRAYS = {
@@ -47,8 +51,18 @@ def upsert(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> N
 
 
 def _write_sqlite(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-    marks = ", ".join("?" for _ in table.columns)
-    connection.exec_driver_sql(f"{_insert(table)} VALUES ({marks}) {_on_conflict(table)}", rows)
+    row_marks = f"({', '.join('?' for _ in table.columns)})"
+    many = len(rows) - len(rows) % _SQLITE_ROWS
+    for size, part in (_SQLITE_ROWS, rows[:many]), (1, rows[many:]):
+        marks = ", ".join([row_marks] * size)
+        chunks = [_flat(part[start : start + size]) for start in range(0, len(part), size)]
+        if chunks:
+            statement = f"{_insert(table)} VALUES {marks} {_on_conflict(table)}"
+            connection.exec_driver_sql(statement, chunks)
+
+
+def _flat(rows: Sequence[Row]) -> Row:
+    return tuple(itertools.chain.from_iterable(rows))
 
 
 def _write_postgresql(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:

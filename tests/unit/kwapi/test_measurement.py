@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -70,7 +71,18 @@ READING = {"wattmeter": "pdu", "timestamp": 1.0, "probes": ["a"], "watts": [1.0]
         ({"watts": [True]}, "bool is of the wrong type"),
         ({"watts": [None]}, "NoneType is of the wrong type"),
         ({"probes": [1]}, "int is of the wrong type"),
+        ({"watts": [float("nan"), 1.0], "probes": ["a", True]}, "bool is of the wrong type"),
+        ({"watts": [1.0, False], "probes": ["a", "b"]}, "bool is of the wrong type"),
+        ({"kwh": [True]}, "bool is of the wrong type"),
+        ({"kwh": ["1"]}, "str is of the wrong type"),
         ({"timestamp": "now"}, "str is of the wrong type"),
+        ({"timestamp": True}, "bool is of the wrong type"),
+        ({"timestamp": None}, "NoneType"),
+        ({"timestamp": math.nan}, "not finite"),
+        ({"resolution_watts": False}, "bool is of the wrong type"),
+        ({"period_seconds": 10**400}, "too large"),
+        ({"wattmeter": 1}, "int is of the wrong type"),
+        ({"wattmeter": ["pdu"]}, "unhashable"),
         ({"timestamp": 1e999}, "not finite"),
         ({"period_seconds": 1e999}, "not finite"),
         ({"probes": None}, "NoneType"),
@@ -82,6 +94,34 @@ def test_a_wrong_reading_is_refused_with_what_is_wrong(change: dict[str, Any], r
     text = json.dumps({"readings": [{**READING, **change}]})
     with pytest.raises(exception.MalformedMessage, match=reason):
         measurement.decode(text)
+
+
+def decoded(**change: Any) -> measurement.Reading:
+    (reading,) = measurement.decode(json.dumps({"readings": [{**READING, **change}]})).readings
+    return reading
+
+
+@pytest.mark.parametrize("watts", [[1, 2, 3], [1.0, 2, 3.0], [1.0, 2.0, 3.0]])
+@pytest.mark.parametrize("kwh", [[], [4, None, 6.5], [None] * 3, [4.0, 5.0, 6]])
+def test_whole_numbers_become_floats(watts: list[float], kwh: list[float | None]) -> None:
+    reading = decoded(probes=["a", "b", "c"], watts=watts, kwh=kwh, timestamp=1, period_seconds=5)
+    assert (reading.watts, reading.kwh) == ((1.0, 2.0, 3.0), tuple(kwh))
+    numbers = (*reading.watts, *reading.kwh, reading.timestamp, reading.period_seconds)
+    assert {type(number) for number in numbers if number is not None} == {float}
+    assert reading.resolution_watts is None
+
+
+def test_infinite_power_is_left_to_whoever_counts() -> None:
+    assert decoded(watts=[math.inf]).watts == (math.inf,)
+
+
+def test_names_are_checked_however_often_they_came() -> None:
+    """They are remembered, those that were refused and those like them are not."""
+    for _ in range(2):
+        assert decoded(probes=["1"]).probes == ("1",)
+        for wrong in ({"probes": [1]}, {"probes": ["1"], "wattmeter": "a\0"}):
+            with pytest.raises(exception.MalformedMessage):
+                decoded(**wrong)
 
 
 def test_a_missing_member_is_named() -> None:

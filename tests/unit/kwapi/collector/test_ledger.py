@@ -162,6 +162,65 @@ def test_a_probe_that_moves_to_another_wattmeter_says_so() -> None:
     assert (body["wattmeter"], body["resolution_watts"]) == ("other", None)
 
 
+def rack(seconds: float, **change: object) -> measurement.Reading:
+    made = measurement.Reading("pdu", NOW + seconds, ("p", "q"), (3600.0, 7200.0), (), 5.0, 1.0)
+    return made._replace(**change)  # type: ignore[arg-type]
+
+
+def kwhs(changes: store.Changes) -> dict[str, float]:
+    return {r.probe_id: pytest.approx(r.kwh) for r in changes.records}
+
+
+def test_what_a_wattmeter_says_again_and_again_counts_for_each_probe() -> None:
+    made = books()
+    changes = apply(made, *(message(n, rack(10.0 * n)) for n in (1, 2, 3)))
+    assert kwhs(changes) == {"p": 0.02, "q": 0.04}
+    assert changes.tallies["measurements"] == 6
+
+
+def test_of_a_wattmeter_known_already_each_outcome_is_told() -> None:
+    odd = [rack(20, watts=(-1.0, 7200.0)), rack(20), rack(100), rack(110, watts=(1.0, 1e9))]
+    sent = [rack(0), rack(10), *odd]
+    changes = apply(books(), *(message(n, each) for n, each in enumerate(sent, 1)))
+    assert kwhs(changes)["q"] == 0.04
+    tallies = {name: changes.tallies[name] for name in ("refused", "late", "gap", "measurements")}
+    assert tallies == {"refused": 2, "late": 1, "gap": 2, "measurements": 12}
+
+
+def test_a_wattmeters_counters_decide_each_time() -> None:
+    sent = [rack(10.0 * n, kwh=(1000.0 + n, None)) for n in (0, 1, 2)]
+    changes = apply(books(), *(message(n, each) for n, each in enumerate(sent, 1)))
+    assert kwhs(changes) == {"p": 2.0, "q": 0.04}
+
+
+def test_probes_in_another_order_keep_their_energy() -> None:
+    turned = rack(10, probes=("q", "p"), watts=(7200.0, 3600.0))
+    sent = [rack(0), turned, turned._replace(timestamp=NOW + 20), rack(30)]
+    changes = apply(books(), *(message(n, each) for n, each in enumerate(sent, 1)))
+    assert kwhs(changes) == {"p": 0.03, "q": 0.06}
+
+
+def test_a_probe_refused_each_time_holds_up_no_other() -> None:
+    sent = [rack(10.0 * n, probes=("a/b", "q")) for n in (0, 1, 2)]
+    changes = apply(books(), *(message(n, each) for n, each in enumerate(sent, 1)))
+    assert kwhs(changes) == {"q": 0.04}
+    assert changes.tallies["refused"] == 3
+
+
+def test_a_probe_named_twice_is_one() -> None:
+    sent = [rack(10.0 * n, probes=("q", "q")) for n in (0, 1, 2)]
+    assert kwhs(apply(books(), *(message(n, each) for n, each in enumerate(sent, 1)))) == {
+        "q": 0.02
+    }
+
+
+def test_a_probe_whose_first_measurement_was_refused_is_labelled_later() -> None:
+    sent = [rack(0, watts=(-1.0, 0.0)), rack(10)]
+    changes = apply(books(), *(message(n, each) for n, each in enumerate(sent, 1)))
+    labels = {(r.probe_id, r.wattmeter, r.period_seconds) for r in changes.records}
+    assert labels == {("p", "pdu", 5.0), ("q", "pdu", 5.0)}
+
+
 def status(wattmeter: str) -> measurement.DriverStatus:
     return measurement.DriverStatus(wattmeter, "dummy", "running", NOW, 1)
 

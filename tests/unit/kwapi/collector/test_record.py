@@ -204,3 +204,33 @@ def test_a_meters_own_counter_decides(trace: list[tuple[float, int, str]]) -> No
         assert held.kwh >= before
         if not was_reset and meter is not None:
             assert held.kwh == pytest.approx(used_wh / 1000, rel=1e-9, abs=1e-9)
+
+
+COLUMN = st.lists(
+    st.tuples(
+        st.sampled_from(
+            [-30.0, 0.0, 1.0, 60.0, 61.0, 900.0]
+        ),  # seconds since what the record holds
+        st.sampled_from([0.0, 99.5, 1e5, 1e5 + 1, -1.0, math.nan, math.inf]),
+        st.sampled_from([None, None, 1000.0, 1000.5, 5.0, math.nan]),
+    ),
+    max_size=8,
+)
+
+
+@given(COLUMN, st.sampled_from(["run", "next run", ""]))
+def test_all_at_once_is_as_one_by_one(
+    column: list[tuple[float, float, float | None]], instance: str
+) -> None:
+    def held() -> list[record.Record]:
+        return [first(100.0, 1000.0, timestamp=NOW - ago) for ago, _, _ in column]
+
+    watts, counters = [w for _, w, _ in column], [kwh for _, _, kwh in column]
+    one_by_one, at_once = held(), held()
+    outcomes = [
+        known.add(LIMITS, NOW, w, kwh, instance)
+        for known, w, kwh in zip(one_by_one, watts, counters, strict=True)
+    ]
+    found = record.add_all(at_once, LIMITS, NOW, watts, counters, instance)
+    assert at_once == one_by_one
+    assert found == [o for o in outcomes if o is not record.Outcome.COUNTED]
