@@ -15,7 +15,7 @@
     |   |-- StaleMessage             too old, or from the future
     |   `-- ReplayedMessage          its sequence number was taken already
     |-- ConcurrentUpdate             another collector wrote to the store meanwhile
-    |-- SchemaOutdated               the database wants ``kwapi-manage db upgrade``
+    |-- SchemaOutdated               the database wants ``kwapi-manage db upgrade``, or climate's
     |-- ProbeNotFound                404
     |-- MeterNotFound                404
     |-- NotStorable                  a value that the database has no room for
@@ -93,10 +93,7 @@ class ConcurrentUpdate(KwapiException):
 
 
 class SchemaOutdated(KwapiException):
-    msg_fmt = (
-        "The database schema is %(found)s, this release needs %(wanted)s: "
-        "run `kwapi-manage db upgrade`."
-    )
+    msg_fmt = "The database schema is %(found)s, this release needs %(wanted)s: run `%(command)s`."
 
 
 class ProbeNotFound(KwapiException):

@@ -17,12 +17,5 @@ done with it.  One consumer, the collector, listens without a pool; every
 other must name a pool of its own, else it takes the collector's messages.
 """
 
-import warnings
-
-from oslo_service import backend
-
-# Here, before any module of ours imports oslo.messaging: that loads
-# oslo.service's default backend, and it is eventlet unless said before; other
-# libraries try whether eventlet is there.
-warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
-backend.register_backend_default_hook(lambda: backend.BackendType.THREADING)
+# Before any module of ours imports oslo.messaging; it says why.
+from kwapi import messaging as messaging

@@ -22,6 +22,7 @@ from oslo_messaging.notify import listener as notify_listener
 from kwapi import clock as clocks
 from kwapi import exception
 from kwapi import measurement
+from kwapi import messaging
 from kwapi import signing
 from kwapi.bus import batch as batches
 from kwapi.bus import transport as transports
@@ -67,7 +68,7 @@ class Listener:
 
     def start(self) -> None:
         """Begin to listen, as soon as the broker can be reached."""
-        transports.quiet_driver_log()
+        messaging.quiet_driver_log()
         self._thread.start()
 
     def set_verifier(self, verifier: signing.Verifier) -> None:

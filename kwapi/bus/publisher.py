@@ -17,6 +17,7 @@ import oslo_messaging
 
 from kwapi import clock as clocks
 from kwapi import measurement
+from kwapi import messaging
 from kwapi import signing
 from kwapi.bus import transport as transports
 
@@ -88,7 +89,7 @@ class Publisher:
 
     def start(self) -> None:
         """Begin to send."""
-        transports.quiet_driver_log()
+        messaging.quiet_driver_log()
         self._thread.start()
 
     def reload(self) -> None:
@@ -145,7 +146,7 @@ class Publisher:
         with self._lock:
             self._kept -= sum(len(reading.probes) for reading in body.readings)
         if away_since is not None:
-            transports.end_outage()
+            messaging.end_outage()
             LOG.info(
                 "The broker takes messages again after %.0f s", self._clock.monotonic() - away_since
             )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings a database's schema up to date, and tells whether it is.
 
-Owns alembic.  What a revision does is in ``alembic/versions``.  Upwards only:
-what a downgrade would need, a backup has.
+Owns alembic.  What a revision does is in each service's ``db/alembic/versions``.
+Upwards only: what a downgrade would need, a backup has.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import contextlib
 import logging
 import pathlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import alembic.command
 import alembic.config
@@ -25,14 +26,35 @@ from kwapi.db import transaction
 
 LOG = logging.getLogger(__name__)
 
-_HERE = pathlib.Path(__file__).parent
+
+class Schema(NamedTuple):
+    """A service's tables.
+
+    :ivar folder: where alembic finds ``env.py`` and ``versions``.
+    :ivar version_table: keeps the revision; two services may share a database.
+    :ivar command: what an operator types to upgrade.
+    :ivar sqlite_file: see :func:`kwapi.db.transaction.build`.
+    """
+
+    folder: pathlib.Path
+    version_table: str
+    command: str
+    sqlite_file: str
+
+
+KWAPI = Schema(
+    pathlib.Path(__file__).with_name("alembic"),
+    "alembic_version",
+    "kwapi-manage db upgrade",
+    "kwapi.sqlite",
+)
 #: Any number will do that no other program in this database locks.
 _POSTGRESQL_LOCK = 0x6B77617069
 #: Less than the time after which PyMySQL gives up an answer.
 _MARIADB_LOCK_SECONDS = 50
 
 
-def upgrade(engine: sa.Engine, revision: str = "head") -> None:
+def upgrade(engine: sa.Engine, revision: str = "head", schema: Schema = KWAPI) -> None:
     """Bring the schema to a revision, by default the newest; whoever comes second waits.
 
     :raises ConfigurationInvalid: no such revision, or a database that will not do.
@@ -42,45 +64,49 @@ def upgrade(engine: sa.Engine, revision: str = "head") -> None:
     with transaction.translated_errors(), engine.connect() as connection:
         _require_mariadb(connection)
         with connection.begin(), _exclusive(connection), _named_revision(revision):
-            alembic.command.upgrade(_config(connection), revision)
+            alembic.command.upgrade(_config(schema, connection), revision)
 
 
-def get_revision(engine: sa.Engine) -> str | None:
+def get_revision(engine: sa.Engine, schema: Schema = KWAPI) -> str | None:
     """Return the revision of the schema; None of an empty database.
 
     :raises StoreUnavailable: the database cannot be reached.
     """
     with transaction.translated_errors(), engine.connect() as connection:
-        context = alembic.migration.MigrationContext.configure(connection)
+        context = alembic.migration.MigrationContext.configure(
+            connection, opts={"version_table": schema.version_table}
+        )
         return context.get_current_revision()
 
 
-def get_newest_revision() -> str:
+def get_newest_revision(schema: Schema = KWAPI) -> str:
     """Return the revision this release works with."""
-    newest = alembic.script.ScriptDirectory.from_config(_config()).get_current_head()
+    newest = alembic.script.ScriptDirectory.from_config(_config(schema)).get_current_head()
     return str(newest)
 
 
-def check(engine: sa.Engine) -> None:
+def check(engine: sa.Engine, schema: Schema = KWAPI) -> None:
     """Pass if the schema is the one this release works with.
 
     :raises SchemaOutdated: it is another one, or there is none.
     :raises StoreUnavailable: the database cannot be reached.
     """
-    found, wanted = get_revision(engine), get_newest_revision()
+    found, wanted = get_revision(engine, schema), get_newest_revision(schema)
     if found != wanted:
-        raise exception.SchemaOutdated(found=found or "empty", wanted=wanted)
+        raise exception.SchemaOutdated(
+            found=found or "empty", wanted=wanted, command=schema.command
+        )
 
 
-def require(conf: cfg.ConfigOpts) -> None:
+def require(conf: cfg.ConfigOpts, schema: Schema = KWAPI) -> None:
     """Pass if the configured database's schema is right, or the database is away just now.
 
     :raises SchemaOutdated: it is another one.
     :raises ConfigurationInvalid: there is no such database.
     """
-    engine = transaction.build(conf).writer.get_engine()
+    engine = transaction.build(conf, schema.sqlite_file).writer.get_engine()
     try:
-        check(engine)
+        check(engine, schema)
     except exception.StoreUnavailable as exc:
         LOG.warning("The database is away just now: %s", exc.details.get("reason", exc))
     finally:
@@ -88,11 +114,12 @@ def require(conf: cfg.ConfigOpts) -> None:
         engine.dispose()
 
 
-def _config(connection: sa.Connection | None = None) -> alembic.config.Config:
+def _config(schema: Schema, connection: sa.Connection | None = None) -> alembic.config.Config:
     config = alembic.config.Config()
     # The file format knows %(here)s, hence the doubling.
-    config.set_main_option("script_location", str(_HERE / "alembic").replace("%", "%%"))
+    config.set_main_option("script_location", str(schema.folder).replace("%", "%%"))
     config.attributes["connection"] = connection
+    config.attributes["version_table"] = schema.version_table
     return config
 
 

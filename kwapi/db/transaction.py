@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the database is reached: engine, transactions, and what their failures are called.
 
-Owns every setting of a connection.  Tables are :mod:`kwapi.db.models`; what is
-read and written in a transaction is the store's affair.
+Owns every setting of a connection.  Tables are each service's ``db.models``;
+what is read and written in a transaction is its stores' affair.
 """
 
 from __future__ import annotations
@@ -34,13 +34,15 @@ TransactionContext = Any
 
 #: Added to the URL unless it says otherwise.  A partitioned server would else
 #: hang a thread for as long as TCP likes; and oslo.db's default character set
-#: knows three bytes a character, not four.
+#: knows three bytes a character, not four.  And whoever falls silent in the
+#: middle of a transaction, its machine without power, holds no locks for long.
 _LIBPQ = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
     "tcp_user_timeout": "60000",
+    "options": "-c idle_in_transaction_session_timeout=60000",
 }
 _URL_DEFAULTS = {
     "pymysql": {
@@ -48,6 +50,7 @@ _URL_DEFAULTS = {
         "connect_timeout": "10",
         "read_timeout": "60",
         "write_timeout": "60",
+        "init_command": "SET SESSION idle_write_transaction_timeout = 60",
     },
     "psycopg": _LIBPQ,
     "psycopg2": _LIBPQ,
@@ -126,17 +129,16 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.set_default("max_retries", 0, "database")
 
 
-def build(conf: cfg.ConfigOpts) -> TransactionContext:
+def build(conf: cfg.ConfigOpts, sqlite_file: str = "kwapi.sqlite") -> TransactionContext:
     """Return the transactions of the configured database; connects to nothing yet.
 
-    Without ``[database] connection`` that is ``kwapi.sqlite`` in ``state_path``.
-
+    :param sqlite_file: the database without ``[database] connection``, in ``state_path``.
     :raises ConfigurationInvalid: the URL is none, or its driver is not installed.
     """
     register_opts(conf)
     # Every value is given, since enginefacade takes the others from the global CONF.
     settings = {opt.dest: conf.database[opt.dest] for opt in options.database_opts}
-    settings["connection"] = _complete(_url_of(conf))
+    settings["connection"] = _complete(_url_of(conf, sqlite_file))
     context = enginefacade.transaction_context()
     context.configure(**settings, logging_name=None, sqlite_fk=False, thread_checkin=False)
     context.append_on_engine_create(_hide_parameters)
@@ -162,8 +164,8 @@ def translated_errors() -> Iterator[None]:
         raise kind(reason=_reason_of(exc)) from exc
 
 
-def _url_of(conf: cfg.ConfigOpts) -> sqlalchemy.URL:
-    text = conf.database.connection or f"sqlite:///{conf.state_path}/kwapi.sqlite"
+def _url_of(conf: cfg.ConfigOpts, sqlite_file: str) -> sqlalchemy.URL:
+    text = conf.database.connection or f"sqlite:///{conf.state_path}/{sqlite_file}"
     try:
         url = sqlalchemy.make_url(text)
         url.get_dialect().import_dbapi()

@@ -6,9 +6,10 @@ the document of the OpenStack API guidelines::
 
     {"errors": [{"request_id": .., "code": .., "status": 404, "title": .., "detail": ..}]}
 
-An exception of the service itself is known by its package and says its HTTP
-status in its attribute ``code``.  Whatever else is raised is a 500, whose text
-goes to the log under the same request id.
+An exception of ours says its HTTP status in its attribute ``code``, and in
+``meta``, if it has one, what a program may want of the reason: ``"meta": {..}``
+beside ``detail``.  Whatever else is raised is a 500, whose text goes to the log
+under the same request id.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from urllib import parse
 import webob
 from oslo_context import context
 from oslo_middleware import request_id
+
+from kwapi import exception
 
 LOG = logging.getLogger(__name__)
 
@@ -54,8 +57,7 @@ class RequestRefused(Exception):
 class Errors:
     """Middleware that answers for whatever goes wrong inside it.
 
-    :param service: package whose exceptions may choose their status, and
-        first part of the machine-readable codes.
+    :param service: first part of the machine-readable codes.
     """
 
     def __init__(self, app: Any, service: str) -> None:
@@ -79,7 +81,7 @@ class Errors:
         return _make_response(request, response.status_int, headers=response.headers)
 
     def _translate(self, request: webob.Request, exc: Exception) -> webob.Response:
-        status = self._get_status(exc)
+        status = _get_status(exc)
         self._log(request, status, exc)
         return _make_response(
             request,
@@ -87,6 +89,7 @@ class Errors:
             code=self._get_code(exc) if status != 500 else None,
             detail=str(exc) if status < 500 else None,
             headers=getattr(exc, "headers", {}),
+            meta=getattr(exc, "meta", None) if status < 500 else None,
         )
 
     def _log(self, request: webob.Request, status: int, exc: Exception) -> None:
@@ -99,25 +102,46 @@ class Errors:
             request.method,
             _get_path(request),
             status,
-            exc,
+            _escape(str(exc)),
             details,
             exc_info=exc if status == 500 else None,
         )
 
-    def _get_status(self, exc: Exception) -> int:
-        status = getattr(exc, "code", None)
-        if isinstance(exc, RequestRefused) or self._is_ours(exc):
-            return status if isinstance(status, int) else 500
-        return 500
-
     def _get_code(self, exc: Exception) -> str | None:
-        if not self._is_ours(exc) or isinstance(exc, RequestRefused):
+        if not isinstance(exc, exception.KwapiException):
             return None
         condition = re.sub(r"(?<!^)(?=[A-Z])", "_", type(exc).__name__).lower()
         return f"{self._service}.{condition}"
 
-    def _is_ours(self, exc: Exception) -> bool:
-        return type(exc).__module__.partition(".")[0] == self._service
+
+def encode(
+    logged_as: str | None,
+    status: int,
+    detail: str | None = None,
+    code: str | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Return the document of an error.
+
+    :param logged_as: the request's id.
+    :param detail: for people; None says no more than the status does.
+    """
+    title = _title(status)
+    error = {
+        "request_id": logged_as,
+        "code": code,
+        "status": status,
+        "title": title,
+        "detail": detail or _DETAILS.get(status, title),
+        **({"meta": meta} if meta else {}),
+    }
+    return json.dumps({"errors": [error]}).encode()
+
+
+def _get_status(exc: Exception) -> int:
+    ours = isinstance(exc, (RequestRefused, exception.KwapiException))
+    status = getattr(exc, "code", None) if ours else None
+    return status if isinstance(status, int) else 500
 
 
 def _require_text(environ: Mapping[str, Any]) -> None:
@@ -135,6 +159,11 @@ def _get_path(request: webob.Request) -> str:
     return ascii(request.environ.get("PATH_INFO", ""))
 
 
+def _escape(text: str) -> str:
+    """Return a text that may quote the client, without line breaks of its choosing."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda found: ascii(found[0])[1:-1], text)
+
+
 def _make_response(
     request: webob.Request,
     status: int,
@@ -142,20 +171,11 @@ def _make_response(
     code: str | None = None,
     detail: str | None = None,
     headers: Mapping[str, str],
+    meta: Mapping[str, Any] | None = None,
 ) -> webob.Response:
-    title = _title(status)
-    error = {
-        "request_id": request.environ.get(request_id.ENV_REQUEST_ID),
-        "code": code,
-        "status": status,
-        "title": title,
-        "detail": detail or _DETAILS.get(status, title),
-    }
-    response = webob.Response(
-        status=status,
-        body=json.dumps({"errors": [error]}).encode(),
-        content_type="application/json",
-    )
+    logged_as = request.environ.get(request_id.ENV_REQUEST_ID)
+    body = encode(logged_as, status, detail, code, meta)
+    response = webob.Response(status=status, body=body, content_type="application/json")
     response.headers.update({k: headers[k] for k in _KEPT_HEADERS if k in headers})
     if status == 503:
         response.headers.setdefault("Retry-After", _RETRY_AFTER_SECONDS)

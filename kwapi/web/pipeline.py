@@ -35,6 +35,9 @@ from kwapi.web import loopback
 #: Where in the WSGI environment the application finds who asks.
 CONTEXT = "kwapi.web.context"
 
+#: Whose things are that are made without authentication.
+_NOBODY = "noauth"
+
 _Layer = Callable[[Any], Any]
 
 
@@ -102,7 +105,10 @@ def _identify_as_admin(app: Any, conf: cfg.ConfigOpts) -> Any:
     return _Context(
         app,
         lambda environ: context.RequestContext(
-            roles=["admin", "manager", "member", "reader"], **_ids(environ)
+            roles=["admin", "manager", "member", "reader"],
+            user_id=_NOBODY,
+            project_id=_NOBODY,
+            **_ids(environ),
         ),
     )
 

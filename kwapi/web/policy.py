@@ -18,6 +18,11 @@ from oslo_policy import policy
 from kwapi.web import errors
 
 
+def own_target(who: context.RequestContext) -> dict[str, str | None]:
+    """Return what belongs to the one who asks, as a target for rules that compare owners."""
+    return {"project_id": who.project_id, "user_id": who.user_id}
+
+
 class Enforcer:
     """Answers whether policy allows a request.
 

@@ -89,7 +89,8 @@ class Application(core.ExplicitPecan):  # type: ignore[misc]  # Pecan comes with
         """Ask policy, then the resource."""
         resource, method = req.environ[_RESOURCE], _method(req.method)
         if rule := resource.rules[method]:
-            self._enforcer.authorize(rule, req.environ[pipeline.CONTEXT])
+            who = req.environ[pipeline.CONTEXT]
+            self._enforcer.authorize(rule, who, policy.own_target(who))
         return getattr(resource, method.lower())(req)
 
     def invoke_controller(self, controller: Any, args: Any, kwargs: Any, state: Any) -> None:

@@ -1,18 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Serve a WSGI application from this process: waitress, started and stopped.
 
-Owns the socket and the threads.  Several processes may share one socket: bind
+Owns the socket and the threads, and what is answered before an application is
+asked.  Several processes may share one socket: bind
 it with :func:`listen` before they fork, and give it to each.
 """
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
 from typing import Any
 
 import waitress
+from oslo_context import context
+from waitress import channel as channels
+from waitress import task
+
+from kwapi.web import errors
+
+LOG = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 30.0
 _POLL_SECONDS = 0.02
@@ -44,6 +53,29 @@ def get_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+class _Refusal(task.ErrorTask):  # type: ignore[misc]  # waitress comes without types
+    """Answers what no application is asked, such as a body that is far too long."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        request_id = context.generate_request_id()
+        LOG.info("%s: %s %s", request_id, error.code, error.reason)
+        body = errors.encode(request_id, error.code, error.reason)
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers += [
+            ("Content-Type", "application/json"),
+            ("Cache-Control", "no-store"),
+            ("X-OpenStack-Request-ID", request_id),
+        ]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class _Channel(channels.HTTPChannel):  # type: ignore[misc]
+    error_task_class = _Refusal
+
+
 class Server:
     """One process's server: answers from ``start`` until ``stop``."""
 
@@ -70,6 +102,7 @@ class Server:
             max_request_body_size=max_body_bytes,
             outbuf_overflow=_KEEP_IN_MEMORY_BYTES,
         )
+        self._waitress.channel_class = _Channel
         self._loop = threading.Thread(target=self._waitress.run, name="http", daemon=True)
 
     def start(self) -> None:

@@ -96,6 +96,13 @@ class Server:
             process.kill()
             process.wait()
 
+    def kill(self) -> None:
+        """End it as a power cut would, with all of its processes."""
+        process, self._process = self._process, None
+        if process is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
     def close(self) -> None:
         """Stop it and remove its files."""
         self.stop()

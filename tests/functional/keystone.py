@@ -2,7 +2,8 @@
 """As much of Keystone as the middleware needs: over HTTP, with tokens that are their own roles.
 
 A token ``project:reader`` has the role reader in a project, ``system:reader``
-in the whole system.  The real one is in tests/integration.
+in the whole system; ``project:reader:q`` is one of project q, not p.  The real one
+is in tests/integration.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from kwapi.web import server
 
 _SERVICE_TOKEN = "of-the-middleware"
 _EVER = "2099-01-01T00:00:00.000000Z"
+#: As Keystone's bootstrap has it: each implies those after it.
+_ROLES = ("admin", "manager", "member", "reader")
 
 
 class Keystone:
@@ -66,10 +69,11 @@ http_request_max_retries = 0
         return _json(200, self._describe(subject))
 
     def _describe(self, token: str) -> dict[str, Any]:
-        scope, role = token.split(":")
+        scope, role, *project = token.split(":")
+        project_id = project[0] if project else "p"
         domain = {"id": "default", "name": "Default"}
         scopes: dict[str, Any] = {
-            "project": {"project": {"id": "p", "name": "p", "domain": domain}},
+            "project": {"project": {"id": project_id, "name": project_id, "domain": domain}},
             "system": {"system": {"all": True}},
             "domain": {"domain": domain},
         }
@@ -80,7 +84,7 @@ http_request_max_retries = 0
             "token": {
                 "methods": ["password"],
                 "user": {"id": "u", "name": "u", "domain": domain},
-                "roles": [{"id": role, "name": role}],
+                "roles": [{"id": name, "name": name} for name in _imply(role)],
                 "issued_at": "2020-01-01T00:00:00.000000Z",
                 "expires_at": _EVER,
                 "audit_ids": ["a"],
@@ -88,6 +92,10 @@ http_request_max_retries = 0
                 **scopes[scope],
             }
         }
+
+
+def _imply(role: str) -> tuple[str, ...]:
+    return _ROLES[_ROLES.index(role) :] if role in _ROLES else (role,)
 
 
 def _json(status: int, document: dict[str, Any]) -> webob.Response:

@@ -8,6 +8,7 @@ from kwapi.db import models
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=models.METADATA,
+    version_table=context.config.attributes["version_table"],
 )
 # Not begin_transaction: the transaction is the caller's, with its lock.
 context.run_migrations()

@@ -137,3 +137,12 @@ def test_a_path_cannot_forge_a_log_line(caplog: pytest.LogCaptureFixture) -> Non
     caplog.set_level(logging.INFO)
     ask(failing(exception.ProbeNotFound(probe_id="A")), PATH_INFO="/a\nb")
     assert "/a\\nb" in caplog.text
+
+
+def test_nor_can_a_text_that_is_quoted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    refusal = errors.RequestRefused(400, "a\r\nb\x85c\u2028d\tä is nothing")
+    error = the_error(ask(failing(refusal)))
+    assert "a\\r\\nb\\x85c\\u2028d\\tä is nothing" in caplog.text
+    # JSON has ways of its own to say so.
+    assert error["detail"] == str(refusal)
