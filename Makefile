@@ -10,9 +10,9 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV ?= .venv
 BIN ?= $(VENV)/bin
-EXTRAS := kwapi,fast,mysql,postgresql
+EXTRAS := kwapi,climate,fast,mysql,postgresql
 # What `make test` runs, in this order; the tests come last, so that their summary ends it.
-STAGES ?= lint mypy samples docs releasenotes tests
+STAGES ?= lint mypy samples docs releasenotes nova tests
 # Two workers: the machine CI runs on has two cores.
 WORKERS ?= 2
 PYTEST ?= $(BIN)/python -m pytest
@@ -27,25 +27,26 @@ ifeq ($(shell git rev-parse --git-dir 2>/dev/null),)
 export PBR_VERSION ?= 0.0.0
 endif
 
-.PHONY: help run test test-openstack lint format mypy unit functional tests samples docs \
+.PHONY: help run test test-openstack lint format mypy unit functional nova tests samples docs \
 	releasenotes bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(RUNTIME)  ## run all of Kwapi in one process; ARGS="--config-file ..." is passed on
+run: $(RUNTIME)  ## run everything in one process; ARGS="--config-file ..." is passed on
 	@exec $(BIN)/kwapi-climate $(ARGS)
 
 test: $(TOOLS) $(SERVERS)  ## all that CI checks, but for the real OpenStack
 	@tools/stages $(STAGES)
 
 test-openstack: $(TOOLS) $(SERVERS)  ## tests against a real Keystone
+	@bash tests/nova/run --release all
 	@bash tests/integration/run
 
 lint: $(TOOLS)  ## style, common mistakes, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/flake8 kwapi tests benchmarks doc setup.py
+	$(BIN)/flake8 climate kwapi nova_ext tests benchmarks doc setup.py
 	$(BIN)/lint-imports --no-cache
 
 format: $(TOOLS)  ## rewrite the sources in the style that lint wants
@@ -53,7 +54,7 @@ format: $(TOOLS)  ## rewrite the sources in the style that lint wants
 	$(BIN)/ruff format .
 
 mypy: $(TOOLS)  ## types, strictly
-	$(BIN)/mypy kwapi
+	$(BIN)/mypy climate kwapi nova_ext
 
 unit: $(TOOLS)  ## tests that need no server
 	$(PYTEST) tests/unit $(ARGS)
@@ -61,13 +62,19 @@ unit: $(TOOLS)  ## tests that need no server
 functional: $(TOOLS) $(SERVERS)  ## tests with a real RabbitMQ, MariaDB, PostgreSQL and snmpd
 	$(PYTEST) tests/functional $(ARGS)
 
+nova:  ## nova_ext in an environment of the present Nova
+	@PYTHON=$(PYTHON) bash tests/nova/run $(ARGS)
+
 tests: $(TOOLS) $(SERVERS)  ## unit and functional tests, with coverage
 	$(PYTEST) -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered \
 		--cov-report=html:build/coverage tests/unit tests/functional $(ARGS)
 
-samples: $(TOOLS)  ## etc/kwapi: the configuration and policy samples, made from the code
+samples: $(TOOLS)  ## etc: the configuration and policy samples, made from the code
 	$(BIN)/oslo-config-generator --config-file etc/kwapi/config-generator.conf
 	$(BIN)/oslopolicy-sample-generator --config-file etc/kwapi/policy-generator.conf
+	$(BIN)/oslo-config-generator --config-file etc/climate/config-generator.conf
+	$(BIN)/oslopolicy-sample-generator --config-file etc/climate/policy-generator.conf
+	$(BIN)/oslo-config-generator --config-file etc/nova/config-generator.conf
 
 docs: $(TOOLS)  ## doc/build/html, without warnings
 	$(BIN)/sphinx-build -W --keep-going -q -b html doc/source doc/build/html
@@ -85,6 +92,10 @@ bench: $(TOOLS) $(SERVERS)  ## the benchmarks, each beside its baseline
 	$(BIN)/python -m benchmarks.ipmi_polling
 	$(BIN)/python -m benchmarks.snmp_scale
 	$(BIN)/python -m benchmarks.many_wattmeters
+	$(BIN)/python -m benchmarks.planning --blazar
+	$(BIN)/python -m benchmarks.inventory
+	PYTHON=$(PYTHON) bash tests/nova/run --install
+	OS_NOVA_DISABLE_EVENTLET_PATCHING=true build/nova-34/bin/python -m benchmarks.scheduler
 
 clean:  ## remove all that was made, .venv too
 	rm -rf .venv .tox build dist doc/build *.egg-info .coverage .coverage.*

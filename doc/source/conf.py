@@ -11,8 +11,14 @@ extensions = [
     "oslo_policy.sphinxpolicygen",
     "oslo_policy.sphinxext",
 ]
-config_generator_config_file = [("../../etc/kwapi/config-generator.conf", "_static/kwapi")]
-policy_generator_config_file = [("../../etc/kwapi/policy-generator.conf", "_static/kwapi")]
+config_generator_config_file = [
+    ("../../etc/kwapi/config-generator.conf", "_static/kwapi"),
+    ("../../etc/climate/config-generator.conf", "_static/climate"),
+]
+policy_generator_config_file = [
+    ("../../etc/kwapi/policy-generator.conf", "_static/kwapi"),
+    ("../../etc/climate/policy-generator.conf", "_static/climate"),
+]
 
 # Sphinx's own theme: it builds in any tree, without network and without git.
 html_theme = "alabaster"

@@ -1,24 +1,47 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Keystone with accounts, and kwapi-api that asks it; made once for all tests."""
+"""What the tests share: a real Keystone, kwapi-api that asks it, a whole cloud around it.
+
+Each is made once, when the first test asks for it.
+"""
 
 from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from tests.functional import databases
 from tests.functional import processes
+from tests.functional import rabbitmq as broker
+from tests.integration import cloud as clouds
+from tests.integration import ground
 from tests.integration import keystone as keystones
 
 _RUN = pathlib.Path(__file__).with_name("run")
+#: The first test pays for the whole cloud.
+_CLOUD_TIMEOUT_SECONDS = 900
+# A Keystone that is away shall be noticed at once.
+_IMPATIENCE = """
+http_connect_timeout = 2
+http_request_max_retries = 0
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def end_in_order() -> Iterator[None]:
+    """Told to end, as ``timeout`` does, the tests end what they started first."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")
 def venv() -> pathlib.Path:
-    """Where Keystone is installed."""
+    """Where OpenStack is installed."""
     folder = pathlib.Path(os.environ.get("KWAPI_INTEGRATION_DIR", "/tmp/kwapi-integration"))
     environ = {**os.environ, "KWAPI_INTEGRATION_DIR": str(folder)}
     subprocess.run(["bash", _RUN, "--install"], check=True, env=environ)
@@ -67,9 +90,52 @@ def api(
     keystone: keystones.Keystone, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[processes.ApiProcess]:
     """kwapi-api in two processes."""
-    text = f"[api]\nport = 0\nworkers = 2\n{keystone.configure()}"
+    text = f"[api]\nport = 0\nworkers = 2\n{keystone.configure()}{_IMPATIENCE}"
     process = processes.ApiProcess(tmp_path_factory.mktemp("api"), text)
     try:
         yield process
     finally:
         process.stop()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[broker.RabbitMQ]:
+    """A running RabbitMQ."""
+    server = broker.RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[databases.Server]:
+    """A running MariaDB."""
+    with databases.running("mariadb") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cloud(
+    venv: pathlib.Path,
+    keystone: keystones.Keystone,
+    rabbitmq: broker.RabbitMQ,
+    mariadb: databases.Server,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[clouds.Cloud]:
+    """A running OpenStack with hosts, a flavor and an image; a test removes its servers."""
+    folder = tmp_path_factory.mktemp("cloud")
+    made = clouds.Cloud(ground.Ground(venv, folder, keystone, rabbitmq, mariadb))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have patience with the first test that needs a cloud, whichever that is."""
+    for item in items:
+        if "cloud" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(_CLOUD_TIMEOUT_SECONDS))

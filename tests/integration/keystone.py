@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 import pathlib
-import socket
 import subprocess
-import time
 from typing import Any
 
 import requests
-from keystoneauth1 import session
+from keystoneauth1 import session as sessions
 from keystoneauth1.identity import v3
 
+from tests.functional import rabbitmq
+from tests.integration import daemon
+
 PASSWORD = "integration"
-_START_SECONDS = 120
+REGION = "RegionOne"
 _CONFIGURATION = """
 [database]
 connection = sqlite:///{folder}/keystone.sqlite
@@ -45,9 +46,10 @@ class Keystone:
         self.folder = folder
         self._etc = folder / f"etc-{expiration_seconds}"
         self._etc.mkdir()
-        self._port = _find_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"http://127.0.0.1:{self._port}/v3"
+        (port,) = rabbitmq.free_ports(1)
+        environ = {"OS_KEYSTONE_CONFIG_DIR": str(self._etc)}
+        self._api = daemon.Api("keystone", venv, "keystone.wsgi.api", port, folder, environ)
+        self.url = f"{self._api.url}/v3"
         text = _CONFIGURATION.format(folder=folder, expiration_seconds=expiration_seconds)
         (self._etc / "keystone.conf").write_text(text)
 
@@ -62,40 +64,24 @@ class Keystone:
             f"--bootstrap-public-url={self.url}",
             f"--bootstrap-internal-url={self.url}",
             f"--bootstrap-admin-url={self.url}",
-            "--bootstrap-region-id=RegionOne",
+            f"--bootstrap-region-id={REGION}",
         )
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        # Keystone takes the command line for its own, so that must be empty.
-        serve = "import waitress, keystone.wsgi.api as api; waitress.serve(api.application, listen="
-        with open(self.folder / "keystone.log", "ab") as log:
-            self._process = subprocess.Popen(
-                [self._bin / "python", "-c", f"{serve}'127.0.0.1:{self._port}')"],
-                env={**os.environ, "OS_KEYSTONE_CONFIG_DIR": str(self._etc)},
-                cwd=self.folder,
-                stdout=log,
-                stderr=log,
-            )
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
-            assert self._process.poll() is None, "Keystone died; see its log"
-            assert time.monotonic() < deadline, "Keystone does not answer"
-            time.sleep(0.2)
+        self._api.start()
 
     def stop(self) -> None:
         """End it; its database stays."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(30)
-            self._process = None
+        self._api.stop()
+
+    def session(self, user: str, project: str) -> sessions.Session:
+        """Return a session of a user in a project."""
+        return self._log_in(user, project_name=project, project_domain_id="default")
 
     def get_token(self, user: str, **scope: str) -> str:
         """Return a token of a user; without a scope it has no roles."""
-        auth = v3.Password(
-            self.url, username=user, password=PASSWORD, user_domain_id="default", **scope
-        )
-        return str(session.Session(auth).get_token())
+        return str(self._log_in(user, **scope).get_token())
 
     def revoke(self, token: str) -> None:
         """Make a token count for nothing from now on."""
@@ -103,22 +89,32 @@ class Keystone:
         answer = requests.delete(f"{self.url}/auth/tokens", headers=headers, timeout=30)
         answer.raise_for_status()
 
-    def configure(self) -> str:
-        """Return the section for a service that asks here whose a token is."""
-        return f"""
-[keystone_authtoken]
-www_authenticate_uri = {self.url}
-auth_url = {self.url}
+    def credentials(self, user: str) -> str:
+        """Return the lines by which a service logs in here."""
+        return f"""\
 auth_type = password
-username = kwapi
+auth_url = {self.url}
+username = {user}
 password = {PASSWORD}
 project_name = service
 user_domain_id = default
 project_domain_id = default
-service_token_roles_required = true
-http_connect_timeout = 2
-http_request_max_retries = 0
+region_name = {REGION}
 """
+
+    def configure(self, user: str = "kwapi") -> str:
+        """Return the section for a service that asks here whose a token is."""
+        return f"""
+[keystone_authtoken]
+www_authenticate_uri = {self.url}
+service_token_roles_required = true
+{self.credentials(user)}"""
+
+    def _log_in(self, user: str, **scope: Any) -> sessions.Session:
+        auth = v3.Password(
+            self.url, username=user, password=PASSWORD, user_domain_id="default", **scope
+        )
+        return sessions.Session(auth)
 
     def _manage(self, *arguments: str) -> None:
         config = f"--config-file={self._etc}/keystone.conf"
@@ -128,12 +124,6 @@ http_request_max_retries = 0
             cwd=self.folder,
             capture_output=True,
         )
-
-    def _answers(self) -> bool:
-        try:
-            return requests.get(self.url, timeout=5).ok
-        except requests.RequestException:
-            return False
 
 
 class Accounts:
@@ -157,6 +147,13 @@ class Accounts:
             where = f"projects/{self._find('project', project) or self._make('project', made)}"
         self._call("PUT", f"{where}/users/{user_id}/roles/{role_id}")
 
+    def add_endpoint(self, name: str, kind: str, url: str) -> None:
+        """Have the catalog tell where a service is."""
+        service_id = self._make("service", {"name": name, "type": kind})
+        where = {"service_id": service_id, "region_id": REGION, "url": url}
+        for interface in ("public", "internal"):
+            self._make("endpoint", where | {"interface": interface})
+
     def _find(self, kind: str, name: str) -> str | None:
         found = self._call("GET", f"{kind}s", params={"name": name}).json()[f"{kind}s"]
         return str(found[0]["id"]) if found else None
@@ -168,9 +165,3 @@ class Accounts:
         answer = self._session.request(method, f"{self._url}/{path}", timeout=30, **kwargs)
         answer.raise_for_status()
         return answer
-
-
-def _find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

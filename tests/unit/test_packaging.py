@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
+from climate import conf as climate_conf
+from climate import policies as climate_policies
 from kwapi import conf as kwapi_conf
 from kwapi import policies
 from kwapi.drivers import configuration
 
 TOP = Path(__file__).resolve().parents[2]
+PACKAGES = ("climate", "kwapi")
 
 
 def read_setup() -> configparser.ConfigParser:
@@ -32,7 +35,8 @@ def list_entry_points() -> list[tuple[str, str]]:
 
 
 def list_options() -> list[tuple[str | None, cfg.Opt]]:
-    return [(group, opt) for group, opts in kwapi_conf.list_opts() for opt in opts]
+    groups = [*kwapi_conf.list_opts(), *climate_conf.list_opts()]
+    return [(group, opt) for group, opts in groups for opt in opts]
 
 
 @pytest.mark.parametrize(("group", "line"), list_entry_points())
@@ -50,7 +54,9 @@ def test_option_is_explained(group: str | None, opt: cfg.Opt) -> None:
     assert opt.help.endswith("."), f"[{group}] {opt.name}: {opt.help}"
 
 
-@pytest.mark.parametrize("rule", policies.list_rules(), ids=lambda rule: rule.name)
+@pytest.mark.parametrize(
+    "rule", [*policies.list_rules(), *climate_policies.list_rules()], ids=lambda rule: rule.name
+)
 def test_policy_rule_is_explained(rule: object) -> None:
     """An operator reads what a rule is for."""
     assert getattr(rule, "description", None)
@@ -74,11 +80,20 @@ def test_drivers_sample_is_right_with_all_comments_taken_off(tmp_path: Path) -> 
     assert shown == drivers
 
 
+@pytest.mark.parametrize("folder", ["etc/climate", "etc/kwapi"])
 @pytest.mark.parametrize("name", ["config-generator.conf", "policy-generator.conf"])
-def test_generators_write_beside_themselves(name: str) -> None:
+def test_generators_write_beside_themselves(folder: str, name: str) -> None:
     generator = configparser.ConfigParser(strict=False)
-    generator.read(TOP / "etc/kwapi" / name)
-    assert generator["DEFAULT"]["output_file"].startswith("etc/kwapi/")
+    generator.read(TOP / folder / name)
+    assert generator["DEFAULT"]["output_file"].startswith(f"{folder}/")
+
+
+def test_one_file_may_configure_both() -> None:
+    """No group of options is Kwapi's and Climate's at once, but the one without a name."""
+    both = {group for group, _ in kwapi_conf.list_opts()} & {
+        group for group, _ in climate_conf.list_opts()
+    }
+    assert both == {None}
 
 
 def test_every_requirement_is_pinned() -> None:
@@ -97,8 +112,9 @@ def test_every_import_is_required() -> None:
     """What the sources import is asked for by name, not by luck of what others need."""
     brings = importlib.metadata.packages_distributions()
     asked = {normal(re.split(r"[<>=!\[ ]", line)[0]) for line in runtime_requirements()}
-    imported = {name for path in (TOP / "kwapi").rglob("*.py") for name in imports_of(path)}
-    imported -= {*sys.stdlib_module_names, "kwapi"}
+    sources = [path for package in PACKAGES for path in (TOP / package).rglob("*.py")]
+    imported = {name for path in sources for name in imports_of(path)}
+    imported -= {*sys.stdlib_module_names, *PACKAGES}
     assert imported, "no import found: this test looks in the wrong place"
     unasked = {name for name in imported if not asked & set(map(normal, brings.get(name, ())))}
     assert not unasked

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every controller stands on: the services behind the API, the clock, policy.
+
+Owns the order of questions about one lease: does it exist for the one who asks
+(404), may they do this to it (403).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import webob
+from oslo_context import context
+
+from climate import exception
+from climate import policies
+from climate.api import queries
+from climate.api import texts
+from climate.rpc import inventory as inventories
+from climate.rpc import planning as plannings
+from climate.rpc import ranking as rankings
+from kwapi import clock as clocks
+from kwapi.web import errors
+from kwapi.web import pipeline
+from kwapi.web import policy
+
+
+class Backend(NamedTuple):
+    """Arguments that all controllers share."""
+
+    inventory: inventories.InventoryAPI
+    planning: plannings.PlanningAPI
+    ranking: rankings.RankingAPI
+    clock: clocks.Clock
+    enforcer: policy.Enforcer
+
+    def now(self) -> int:
+        """Return the present in whole epoch seconds."""
+        return int(self.clock.time())
+
+
+def who_asks(request: webob.Request) -> context.RequestContext:
+    """Return who asks."""
+    who: context.RequestContext = request.environ[pipeline.CONTEXT]
+    return who
+
+
+def require_project(who: context.RequestContext) -> str:
+    """Return the project of the one who asks.
+
+    :raises RequestRefused: 403; the token is for none, by a policy file that allows it.
+    """
+    if not who.project_id:
+        raise errors.RequestRefused(403, "Leases are a project's: use a token for a project.")
+    project_id: str = who.project_id
+    return project_id
+
+
+def get_lease(
+    backend: Backend, who: context.RequestContext, lease_id: str, rule: str
+) -> plannings.Lease:
+    """Return a lease that the one who asks may see, and treat as the rule says.
+
+    :raises LeaseNotFound: it is not known, or not for them to know.
+    :raises RequestRefused: 403.
+    """
+    lease = find_lease(backend, who, lease_id)
+    target = {"project_id": lease["project_id"], "user_id": lease["user_id"]}
+    if not _allows(backend.enforcer, policies.LEASES_GET, who, target):
+        raise exception.LeaseNotFound(lease_id=lease_id)
+    backend.enforcer.authorize(rule, who, target)
+    return lease
+
+
+def find_lease(backend: Backend, who: context.RequestContext, lease_id: str) -> plannings.Lease:
+    """Return a lease, whoever asks.
+
+    :raises LeaseNotFound: it is not known.
+    """
+    if not queries.is_lease_id(lease_id):
+        raise exception.LeaseNotFound(lease_id=texts.quote(lease_id))
+    return backend.planning.get_proposal_details(who, lease_id)
+
+
+def _allows(
+    enforcer: policy.Enforcer, rule: str, who: context.RequestContext, target: dict[str, str]
+) -> bool:
+    try:
+        enforcer.authorize(rule, who, target)
+    except errors.RequestRefused:
+        return False
+    return True

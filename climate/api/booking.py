@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a wish to a lease: which hosts match, when they are free, confirmed.
+
+Owns the order of the calls.  Whatever fails leaves nothing behind for good: a
+proposal nobody confirms expires by itself.
+"""
+
+from __future__ import annotations
+
+import json
+
+from oslo_context import context
+
+from climate import exception
+from climate.api import backend as backends
+from climate.api import wishes
+from climate.rpc import inventory as inventories
+from climate.rpc import planning as plannings
+
+
+def book(
+    backend: backends.Backend, who: context.RequestContext, wish: wishes.Wish
+) -> plannings.Lease:
+    """Return a lease, or the proposal of one if the wish is not to confirm it.
+
+    :raises PropertiesInvalid: the expression is wrong, and where.
+    :raises NoHostMatches: which clause excluded how many.
+    :raises NotEnoughHosts: too few are free together; what would work.
+    :raises QuotaExceeded: the project would hold too much.
+    :raises Conflict: others were faster, every time.
+    :raises ServiceUnavailable: a service does not answer.
+    """
+    matching = backend.inventory.match_hosts(who, wish.host_properties)
+    if not matching["ids"]:
+        raise exception.NoHostMatches(
+            known=matching["known"], excluded=matching["excluded"], reason=_explain(matching)
+        )
+    lease = backend.planning.make_proposal(
+        who,
+        _pick_candidates(matching),
+        wish.window_start,
+        wish.window_end,
+        wish.duration,
+        wish.quantity,
+        hosts_max=wish.hosts_max,
+        objective=wish.objective,
+        name=wish.name,
+        host_properties=_normalize(wish.host_properties),
+    )
+    return backend.planning.confirm_proposal(who, lease["id"]) if wish.confirm else lease
+
+
+def _pick_candidates(matching: inventories.Matching) -> plannings.Candidates:
+    return {
+        "ids": matching["ids"],
+        "names": matching["names"],
+        "tiers": matching["tiers"],
+        "watts": matching["watts"],
+    }
+
+
+def _explain(matching: inventories.Matching) -> str:
+    if not matching["known"]:
+        return "the inventory is empty."
+    told = [f"{clause['clause']} excludes {clause['hosts']}" for clause in matching["excluded"]]
+    return f"{', '.join(told) or 'all are missing'}."
+
+
+def _normalize(host_properties: str) -> str:
+    """Return the expression as it is kept: without the client's white space."""
+    try:
+        return json.dumps(json.loads(host_properties), ensure_ascii=False, allow_nan=False)
+    except (ValueError, RecursionError):
+        # The inventory took it, but leases are shown as JSON.
+        raise exception.PropertiesInvalid(reason="is not JSON", position=0) from None

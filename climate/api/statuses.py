@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the hosts of leases fare, as far as the inventory can say just now.
+
+Owns that a lease is shown also while climate-inventory is away.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from oslo_context import context
+
+from climate.api import types
+from climate.rpc import inventory as inventories
+from climate.rpc import planning as plannings
+from kwapi import exception
+
+LOG = logging.getLogger(__name__)
+
+
+class Statuses:
+    """Asks for the status of hosts; an outage is logged once, and once when it is over."""
+
+    def __init__(self, inventory: inventories.InventoryAPI) -> None:
+        self._inventory = inventory
+        self._away = False
+
+    def get(self, who: context.RequestContext, leases: Iterable[plannings.Lease]) -> types.Statuses:
+        """Return the status of the leases' hosts by id, or None: nobody knows."""
+        ids = sorted({host["id"] for lease in leases for host in lease["hosts"]})
+        if not ids:
+            return {}
+        failure = None
+        try:
+            names = self._inventory.list_names(who, ids)
+        except exception.KwapiException as exc:
+            failure = exc
+        self._log(failure)
+        return None if failure else {host["id"]: host["status"] for host in names}
+
+    def _log(self, failure: Exception | None) -> None:
+        if failure is not None and not self._away:
+            LOG.warning("Leases are shown without the status of their hosts: %s", failure)
+        if failure is None and self._away:
+            LOG.info("The status of leased hosts is known again")
+        self._away = failure is not None

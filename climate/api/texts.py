@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Text of a client's choosing: what may be kept, and how it may be told in a log."""
+
+from __future__ import annotations
+
+#: What the database has room for.
+MOST_CHARACTERS = 255
+_TOLD_CHARACTERS = 40
+
+
+def require_line(text: str) -> str:
+    """Return the text, if it is a line of bearable length.
+
+    :raises ValueError: it is not; why.
+    """
+    if not 1 <= len(text) <= MOST_CHARACTERS:
+        raise ValueError(f"must be text of 1 to {MOST_CHARACTERS} characters")
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ValueError("must be one line, without control characters")
+    return text
+
+
+def quote(text: str) -> str:
+    """Return the beginning of any text, fit for a line of a log."""
+    return ascii(text[:_TOLD_CHARACTERS])[1:-1]

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run by alembic: performs migrations on the connection that kwapi.db.migration hands over."""
+
+from alembic import context
+
+from climate.db import models
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=models.METADATA,
+    version_table=context.config.attributes["version_table"],
+)
+# Not begin_transaction: the transaction is the caller's, with its lock.
+context.run_migrations()

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tables.
+
+Owns their columns and what each database must be told to keep them exactly.
+How an existing database gets there is ``alembic/versions``: a change here wants
+a migration, and a test says so.
+
+HOSTS and INVENTORY are climate-inventory's, RANKING, PERFORMANCES and
+OBSERVATIONS climate-ranking's, all others climate-planning's; they may be in
+three databases.  Times are whole epoch seconds in 64 bits, periods half-open.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from kwapi.db import migration
+
+METADATA = sa.MetaData()
+
+SCHEMA = migration.Schema(
+    pathlib.Path(__file__).with_name("alembic"),
+    "climate_alembic_version",
+    "climate-manage db upgrade",
+    "climate.sqlite",
+)
+
+NAME_LENGTH = 255
+ID_LENGTH = 64
+
+#: MariaDB.  "nopad": with utf8mb4_bin "a" and "a " would be the same key.
+_MARIADB: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_nopad_bin",
+    "mariadb_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
+    "mariadb_collate": "utf8mb4_nopad_bin",
+}
+
+
+def _id(column: str, **kwargs: Any) -> sa.Column[str]:
+    return sa.Column(column, sa.String(ID_LENGTH), **{"nullable": False, **kwargs})
+
+
+def _name(column: str, **kwargs: Any) -> sa.Column[str]:
+    return sa.Column(column, sa.String(NAME_LENGTH), **{"nullable": False, **kwargs})
+
+
+def _time(column: str, **kwargs: Any) -> sa.Column[int]:
+    # SQLite numbers rows by a column only if its type is INTEGER.
+    kind = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    return sa.Column(column, kind, **{"nullable": False, **kwargs})
+
+
+_count = _time
+
+
+def _number(column: str) -> sa.Column[float]:
+    return sa.Column(column, sa.Double, nullable=False)
+
+
+def _text(column: str) -> sa.Column[str]:
+    kind = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+    return sa.Column(column, kind, nullable=False)
+
+
+#: What the source said of each host ever seen; ``properties`` is a JSON object.
+#: ``status``: up, down, or missing from the source since ``seen_at``.
+HOSTS = sa.Table(
+    "hosts",
+    METADATA,
+    _count("id", primary_key=True, autoincrement=True),
+    _name("name", unique=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    _text("properties"),
+    _time("seen_at"),
+    **_MARIADB,
+)
+
+#: One row, written whenever hosts change: whoever keeps them in memory looks here.
+INVENTORY = sa.Table(
+    "inventory",
+    METADATA,
+    _count("id", primary_key=True, autoincrement=False),
+    _count("version"),
+    _time("refreshed_at"),
+    **_MARIADB,
+)
+
+#: One row, whose lock orders all that write to the calendars: it is taken first.
+PLANNING = sa.Table(
+    "planning",
+    METADATA,
+    _count("id", primary_key=True, autoincrement=False),
+    _count("version"),
+    **_MARIADB,
+)
+
+#: One row for each host ever asked for, and the version that last touched its
+#: free periods: whoever keeps those in memory reads what is newer.
+CALENDARS = sa.Table(
+    "calendars",
+    METADATA,
+    _count("host_id", primary_key=True, autoincrement=False),
+    _name("host_name"),
+    _count("version", index=True),
+    **_MARIADB,
+)
+
+#: Every longest period in which no lease holds the host.  Whoever deletes the
+#: row owns the time.
+FREE_PERIODS = sa.Table(
+    "free_periods",
+    METADATA,
+    _count("host_id", primary_key=True, autoincrement=False),
+    _time("starts_at", primary_key=True, autoincrement=False),
+    _time("ends_at"),
+    **_MARIADB,
+)
+
+#: A lease's hold on one host.  With the free periods they are all of time.
+RESERVATIONS = sa.Table(
+    "reservations",
+    METADATA,
+    _count("host_id", primary_key=True, autoincrement=False),
+    _time("starts_at", primary_key=True, autoincrement=False),
+    _time("ends_at"),
+    _id("lease_id", index=True),
+    sa.Index("ix_reservations_ends_at", "ends_at", "starts_at"),
+    **_MARIADB,
+)
+
+#: ``number`` orders leases by creation, for pages.
+LEASES = sa.Table(
+    "leases",
+    METADATA,
+    _count("number", primary_key=True, autoincrement=True),
+    _id("id", unique=True),
+    _name("name", nullable=True),
+    _name("project_id"),
+    _name("user_id"),
+    sa.Column("status", sa.String(16), nullable=False),
+    _time("start_time"),
+    _time("end_time"),
+    _time("window_start"),
+    _time("window_end"),
+    _time("duration"),
+    _count("quantity"),
+    _count("hosts_max"),
+    _text("host_properties"),
+    sa.Column("objective", sa.String(16), nullable=False),
+    _time("created_at"),
+    _time("updated_at"),
+    _time("expires_at", nullable=True),
+    sa.Index("ix_leases_project", "project_id", "number"),
+    sa.Index("ix_leases_status", "status", "number"),
+    sa.Index("ix_leases_start", "status", "start_time"),
+    sa.Index("ix_leases_end", "status", "end_time"),
+    sa.Index("ix_leases_expiry", "status", "expires_at"),
+    **_MARIADB,
+)
+
+#: What happened to leases and is not yet on the bus; written with what
+#: happened, in one transaction.  ``payload`` is a JSON object.
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    _count("number", primary_key=True, autoincrement=True),
+    _id("id", unique=True),
+    sa.Column("event_type", sa.String(64), nullable=False),
+    _text("payload"),
+    _time("created_at"),
+    _time("claimed_until"),
+    **_MARIADB,
+)
+
+#: One row, whose lock orders all that write to the next two.  ``version`` counts
+#: changes of performances; ``sampled_at``: the moment that was last observed.
+RANKING = sa.Table(
+    "ranking",
+    METADATA,
+    _count("id", primary_key=True, autoincrement=False),
+    _count("version"),
+    _time("sampled_at"),
+    **_MARIADB,
+)
+
+#: What hosts can compute, as somebody recorded it: flop/s, double precision.
+PERFORMANCES = sa.Table(
+    "performances",
+    METADATA,
+    _name("host", primary_key=True),
+    _number("flops"),
+    _name("detail"),
+    _time("recorded_at"),
+    **_MARIADB,
+)
+
+#: What was observed of a host in an hour: a ranking.power_model.Statistics.
+#: ``hour``: when it begins; ``measured_at``: the newest measurement counted.
+OBSERVATIONS = sa.Table(
+    "observations",
+    METADATA,
+    _time("hour", primary_key=True, autoincrement=False),
+    _name("host", primary_key=True),
+    _number("measured_at"),
+    _count("n"),
+    _number("sum_load"),
+    _number("sum_watts"),
+    _number("sum_load2"),
+    _number("sum_load_watts"),
+    _number("sum_watts2"),
+    _number("min_watts"),
+    _number("max_watts"),
+    **_MARIADB,
+)
+
+#: The only row of INVENTORY, of PLANNING and of RANKING.
+ONLY_ROW = 1

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What climate-ranking knows of hosts, as properties of theirs.
+
+Owns which of it: ``flop_per_watt``, by which matching hosts are preferred, and
+``watts``, each only where the source, or an aggregate, says nothing itself.  A
+cloud may do without climate-ranking; then nothing is filled in.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from oslo_context import context
+
+from climate.inventory import host
+from climate.inventory import manager
+from climate.rpc import ranking as rankings
+from kwapi import exception
+
+LOG = logging.getLogger(__name__)
+
+#: Whoever has a host in memory reads it anew when it has changed, and measured
+#: values always do: these many digits are enough to prefer hosts by.
+_DIGITS = 2
+
+
+class _Known(NamedTuple):
+    flop_per_watt: float | None
+    watts: float | None
+
+
+class Efficiency:
+    """Asks climate-ranking; an outage is logged once, and once when it is over.
+
+    What it said last counts while it is away.
+    """
+
+    def __init__(self, ranking: rankings.RankingAPI) -> None:
+        self._ranking = ranking
+        self._known: dict[str, _Known] = {}
+        self._away = False
+
+    def ask(self) -> bool:
+        """Ask anew; return whether the answer is another one."""
+        failure = None
+        try:
+            answer = self._ranking.rank_hosts(context.RequestContext(overwrite=False))
+        except exception.KwapiException as exc:
+            failure = exc
+        self._log(failure)
+        # One that has only just started knows no host yet.
+        if failure is not None or not answer["as_of"]:
+            return False
+        before, self._known = self._known, {each["host"]: _know(each) for each in answer["hosts"]}
+        return before != self._known
+
+    def fill(self, hosts: Iterable[host.Host]) -> list[host.Host]:
+        """Return the hosts with what is known of them."""
+        return [self._fill(each) for each in hosts]
+
+    def _fill(self, of: host.Host) -> host.Host:
+        known = self._known.get(of.name)
+        if known is None:
+            return of
+        filled = {}
+        if known.flop_per_watt is not None and manager.find_flop_per_watt(of.properties) is None:
+            filled["flop_per_watt"] = known.flop_per_watt
+        if known.watts is not None and manager.find_watts(of.properties) is None:
+            filled["watts"] = known.watts
+        # Another mapping: the source may keep its own.
+        return of._replace(properties={**of.properties, **filled}) if filled else of
+
+    def _log(self, failure: Exception | None) -> None:
+        if failure is not None and not self._away:
+            LOG.info("Hosts are not ranked by flop/W just now: %s", failure)
+        if failure is None and self._away:
+            LOG.info("Hosts are ranked by flop/W again")
+        self._away = failure is not None
+
+
+def _know(ranked: rankings.Ranked) -> _Known:
+    return _Known(_round(ranked["score"]), _round(ranked["watts_average"]))
+
+
+def _round(number: float | None) -> float | None:
+    return None if number is None else float(f"{number:.{_DIGITS}g}")

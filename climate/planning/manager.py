@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Does with leases what the API asks for, once it is sure what is asked.
+
+Owns the calls: what each takes, and what comes of it.  Time and hosts of a
+proposal are found by :mod:`climate.planning.booking`.
+
+Whose lease it is comes with the call; whether somebody may touch it was asked
+by the API before.
+"""
+
+from __future__ import annotations
+
+import inspect
+import uuid
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+from typing import TypeVar
+
+import numpy as np
+from oslo_context import context
+
+from climate import exception
+from climate import states
+from climate.planning import booking
+from climate.planning import lease as leases
+from climate.planning import options as planning_options
+from climate.planning import request
+from climate.planning import store as stores
+from climate.rpc import planning as rpc
+from climate.rpc import transport as transports
+from kwapi import clock as clocks
+
+_MAX_PAGE_SIZE = 10_000
+_MAX_LEAD_SECONDS = 10 * 365 * 86_400
+
+_T = TypeVar("_T")
+
+
+class Planner:
+    """Plans requests and changes leases; for any number of threads.
+
+    :ivar options: may be replaced at any time.
+    """
+
+    def __init__(
+        self,
+        store: stores.Store,
+        clock: clocks.Clock,
+        options: planning_options.Options,
+        random: np.random.Generator | None = None,
+    ) -> None:
+        self.options = options
+        self._store, self._clock = store, clock
+        self._booking = booking.Booking(store, clock, random or np.random.default_rng())
+
+    def make_proposal(
+        self,
+        project_id: str,
+        user_id: str,
+        hosts: Any,
+        start_time: Any,
+        end_time: Any,
+        duration: Any,
+        quantity: Any,
+        *,
+        hosts_max: Any = None,
+        objective: Any = "earliest",
+        name: Any = None,
+        host_properties: Any = "[]",
+    ) -> leases.Lease:
+        """Reserve hosts for a lease of a project; it is to be confirmed.
+
+        The parameters, unchecked, are those of
+        :meth:`climate.rpc.planning.PlanningAPI.make_proposal`, and so are the errors.
+        """
+        options, now = self.options, self._now()
+        candidates = request.candidates(hosts, options.default_host_watts)
+        start, end = request.window(start_time, end_time, duration, now, options.max_ahead_seconds)
+        quantity = request.whole("quantity", quantity, 1)
+        hosts_max = request.optional(request.whole, "hosts_max", hosts_max, quantity) or quantity
+        proposal = leases.Lease(
+            id=str(uuid.uuid4()),
+            name=request.optional(request.text, "name", name),
+            project_id=request.text("project_id", project_id),
+            user_id=request.text("user_id", user_id),
+            status=states.PROPOSED,
+            start_time=start,
+            end_time=end,
+            window_start=start,
+            window_end=end,
+            duration=duration,
+            quantity=quantity,
+            hosts_max=hosts_max,
+            host_properties=request.host_properties(host_properties),
+            objective=request.one_of("objective", objective, request.OBJECTIVES),
+            created_at=now,
+            updated_at=now,
+            expires_at=now + options.proposal_seconds,
+            hosts=(),
+        )
+        return self._booking.place(proposal, candidates, options)
+
+    def get_proposal_details(self, lease_id: Any) -> leases.Lease:
+        """Return a lease in any status.
+
+        :raises LeaseNotFound: it is not known.
+        """
+        return self._store.get(request.lease_id(lease_id))
+
+    def confirm_proposal(self, lease_id: Any) -> leases.Lease:
+        """Make a proposal a lease; done once, it may be repeated.
+
+        :raises LeaseNotFound: it is not known.
+        :raises LeaseNotChangeable: it expired, or was cancelled.
+        """
+        return self._store.confirm(request.lease_id(lease_id), self._now())
+
+    def cancel_proposal(self, lease_id: Any) -> leases.Lease:
+        """Give a lease's hosts back: cancel one that has not started, end an active one now.
+
+        :raises LeaseNotFound: it is not known.
+        :raises LeaseNotChangeable: it is over.
+        """
+        return self._store.cancel(request.lease_id(lease_id), self._now())
+
+    def change_lease(
+        self, lease_id: Any, *, end_time: Any = None, name: Any = None
+    ) -> leases.Lease:
+        """Extend, shorten or rename a lease; what is None stays.
+
+        The errors are those of :meth:`climate.rpc.planning.PlanningAPI.change_lease`.
+        """
+        options, now = self.options, self._now()
+        end_time = request.optional(request.time, "end_time", end_time)
+        name = request.optional(request.text, "name", name)
+        if end_time is not None:
+            request.require_ahead(end_time, now, options.max_ahead_seconds)
+        project_id = self._store.get(request.lease_id(lease_id)).project_id
+        return self._store.change(
+            lease_id, now, options.quotas.of(project_id), end_time=end_time, name=name
+        )
+
+    def list_leases(
+        self,
+        *,
+        project_id: Any = None,
+        status: Any = None,
+        name: Any = None,
+        host: Any = None,
+        starts_before: Any = None,
+        ends_after: Any = None,
+        limit: Any = 100,
+        marker: Any = None,
+    ) -> tuple[list[leases.Lease], str | None]:
+        """Return leases, newest first, after the marker; and the last one's id if there are more.
+
+        :raises RequestInvalid: a value makes no sense, or no lease has the marker as its id.
+        """
+        filters = request.filters(
+            project_id=project_id,
+            status=status,
+            name=name,
+            host=host,
+            starts_before=starts_before,
+            ends_after=ends_after,
+        )
+        limit = request.whole("limit", limit, 1, _MAX_PAGE_SIZE)
+        marker = request.optional(request.text, "marker", marker)
+        return self._store.list(filters, limit, marker)
+
+    def list_reserved_hosts(
+        self, lead_seconds: Any = None
+    ) -> tuple[Sequence[leases.LeasedHost], int | None]:
+        """Return the hosts held now or within the lead time; and when that changes by itself.
+
+        :param lead_seconds: None is what is configured.
+        :raises RequestInvalid: it is no number of seconds.
+        """
+        if lead_seconds is None:
+            lead_seconds = self.options.lead_seconds
+        lead_seconds = request.whole("lead_seconds", lead_seconds, 0, _MAX_LEAD_SECONDS)
+        now = self._now()
+        return self._store.list_reserved(now, now + lead_seconds)
+
+    def _now(self) -> int:
+        return int(self._clock.time())
+
+
+class Endpoint:
+    """What answers calls: :class:`Planner`, for the project and user that call."""
+
+    target = transports.endpoint_target(rpc.VERSION)
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+
+    @transports.expected
+    def make_proposal(self, who: context.RequestContext, /, **arguments: Any) -> rpc.Lease:
+        """See :meth:`Planner.make_proposal`."""
+        made: leases.Lease = _call(
+            self._planner.make_proposal, who.project_id, who.user_id, **arguments
+        )
+        return made.to_dict()
+
+    @transports.expected
+    def get_proposal_details(self, _who: context.RequestContext, /, **arguments: Any) -> rpc.Lease:
+        """See :meth:`Planner.get_proposal_details`."""
+        return _call(self._planner.get_proposal_details, **arguments).to_dict()
+
+    @transports.expected
+    def confirm_proposal(self, _who: context.RequestContext, /, **arguments: Any) -> rpc.Lease:
+        """See :meth:`Planner.confirm_proposal`."""
+        return _call(self._planner.confirm_proposal, **arguments).to_dict()
+
+    @transports.expected
+    def cancel_proposal(self, _who: context.RequestContext, /, **arguments: Any) -> rpc.Lease:
+        """See :meth:`Planner.cancel_proposal`."""
+        return _call(self._planner.cancel_proposal, **arguments).to_dict()
+
+    @transports.expected
+    def change_lease(self, _who: context.RequestContext, /, **arguments: Any) -> rpc.Lease:
+        """See :meth:`Planner.change_lease`."""
+        return _call(self._planner.change_lease, **arguments).to_dict()
+
+    @transports.expected
+    def list_leases(self, _who: context.RequestContext, /, **arguments: Any) -> rpc.LeasePage:
+        """See :meth:`Planner.list_leases`."""
+        found, next_marker = _call(self._planner.list_leases, **arguments)
+        return {"leases": [lease.to_dict() for lease in found], "next_marker": next_marker}
+
+    @transports.expected
+    def list_reserved_hosts(
+        self, _who: context.RequestContext, /, **arguments: Any
+    ) -> rpc.ReservedHosts:
+        """See :meth:`Planner.list_reserved_hosts`."""
+        hosts, valid_until = _call(self._planner.list_reserved_hosts, **arguments)
+        return {
+            "hosts": [{"id": host.id, "name": host.name} for host in hosts],
+            "valid_until": valid_until,
+        }
+
+
+def _call(method: Callable[..., _T], *arguments: Any, **named: Any) -> _T:
+    """Return what a method returns; what it does not take is the caller's mistake."""
+    try:
+        inspect.signature(method).bind(*arguments, **named)
+    except TypeError as exc:
+        mistake = exception.RequestInvalid(where="arguments", reason=str(exc))
+    else:
+        return method(*arguments, **named)
+    raise mistake

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The free periods of all hosts in memory, as new as the database was a moment ago.
+
+Owns when they are read.  What is found in them may be taken by the time it is
+booked; the store notices.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from collections.abc import Mapping
+
+from climate.planning import availability
+from climate.planning import lease as leases
+from climate.planning import store as stores
+
+
+class Memory:
+    """Free periods, and the hosts that have a calendar; for any number of threads."""
+
+    def __init__(self, store: stores.Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._version = -1
+        self._free = availability.FreePeriods.of(())
+        self._host_ids: set[int] = set()
+        self._names: dict[int, str] = {}
+
+    def refresh(self) -> availability.FreePeriods:
+        """Return what is free now.
+
+        :raises StoreUnavailable: the database is away.
+        """
+        with self._lock:
+            loaded = self._store.load(self._version)
+            if loaded.complete:
+                self._begin(loaded)
+            elif loaded.host_ids:
+                self._free = self._free.replace(loaded.host_ids, loaded.rows)
+                self._host_ids |= loaded.host_ids
+            self._version = loaded.version
+            return self._free
+
+    def _begin(self, loaded: leases.Loaded) -> None:
+        if self._version >= 0:
+            # A backup was restored: whom we told of is not in it, perhaps.
+            self._names.clear()
+        self._free = availability.FreePeriods.of(loaded.rows)
+        self._host_ids = set(loaded.host_ids)
+
+    def learn(self, hosts: Mapping[int, str]) -> None:
+        """Have the store know these hosts, by these names.
+
+        :raises StoreUnavailable: the database is away.
+        """
+        with self._lock:
+            # As a set at first: nearly always there is nothing new in ten thousand.
+            if hosts.items() <= self._names.items():
+                return
+            new = {id_: name for id_, name in hosts.items() if self._names.get(id_) != name}
+        self._tell(new)
+
+    def learn_ids(self, host_ids: Iterable[int]) -> None:
+        """Have the store know these hosts, by any name.
+
+        :raises StoreUnavailable: the database is away.
+        """
+        self.refresh()
+        with self._lock:
+            new = {id_: str(id_) for id_ in host_ids if id_ not in self._host_ids}
+        self._tell(new)
+
+    def _tell(self, hosts: Mapping[int, str]) -> None:
+        if hosts:
+            self._store.learn(hosts)
+            with self._lock:
+                self._names.update(hosts)

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a call asks for, checked: whatever is wrong with it is the caller's, and is named.
+
+Owns which values make sense; knows neither calendars nor leases.  Nobody but
+the API calls, and it has checked what people type; here it is made sure that
+no caller, whatever its version, can have nonsense stored.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+from typing import TypeVar
+
+import numpy as np
+
+from climate import exception
+from climate import states
+from climate.planning import availability
+from climate.planning import lease as leases
+
+OBJECTIVES = ("earliest", "greenest")
+
+#: A request made for a window that starts now is this old at most when it is planned.
+TRANSIT_SECONDS = 60
+_NAME_LENGTH = 255
+_PROPERTIES_LENGTH = 1_000_000
+_MAX_WHOLE = 2**63 - 1
+_MAX_WATTS = 1e9
+_LEASE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
+
+_T = TypeVar("_T")
+
+
+class Candidates(NamedTuple):
+    """Hosts to choose from.
+
+    :ivar names: by id; None if the caller knows ids alone.
+    """
+
+    hosts: availability.Hosts
+    names: dict[int, str] | None
+
+
+def candidates(value: Any, default_watts: float) -> Candidates:
+    """Return the hosts of a list of ids, or of columns as the inventory answers.
+
+    :param default_watts: what a host of unknown consumption is taken to use.
+    :raises RequestInvalid: they are neither, or none.
+    """
+    if isinstance(value, list):
+        ids = _ids(value)
+        same = np.zeros(len(ids), dtype=np.int64)
+        return Candidates(availability.Hosts(ids, same, np.full(len(ids), default_watts)), None)
+    if not isinstance(value, dict):
+        raise _invalid("hosts", "must be a list of ids, or columns")
+    ids = _ids(value.get("ids"))
+    names = _column(value, "names", len(ids), (str,))
+    tiers = _column(value, "tiers", len(ids), (int,))
+    watts = _column(value, "watts", len(ids), (int, float, type(None)))
+    hosts = availability.Hosts(ids, _whole_column("tiers", tiers), _watts(watts, default_watts))
+    return Candidates(hosts, dict(zip(ids.tolist(), _names(names))))
+
+
+def window(
+    start_time: Any, end_time: Any, duration: Any, now: int, max_ahead_seconds: int
+) -> tuple[int, int]:
+    """Return the window's start, now if that is past, and its end.
+
+    A window just as long as the lease would be too short, by the second that
+    the request took: it may start that much in the past.
+
+    :raises RequestInvalid: the lease does not fit in it, or it is not a window.
+    """
+    start, end = time("start_time", start_time), time("end_time", end_time)
+    seconds = whole("duration", duration, 1)
+    if end <= start:
+        raise _invalid("end_time", "must be after start_time")
+    if end <= now:
+        raise _invalid("end_time", f"{iso(end)} is past")
+    require_ahead(end, now, max_ahead_seconds)
+    last = end - seconds
+    if last < start:
+        raise _invalid("duration", f"must not be longer than the window, {end - start} s")
+    if last < now and start < now - TRANSIT_SECONDS:
+        raise _invalid("duration", f"must not be longer than what is left of it, {end - now} s")
+    return max(start, min(now, last)), end
+
+
+def require_ahead(end_time: int, now: int, max_ahead_seconds: int) -> None:
+    """Pass if an end is not too far in the future.
+
+    :raises RequestInvalid: it is.
+    """
+    if end_time > now + max_ahead_seconds:
+        raise _invalid("end_time", f"must not be after {iso(now + max_ahead_seconds)}")
+
+
+def whole(where: str, value: Any, least: int, most: int = _MAX_WHOLE) -> int:
+    """Return a whole number within limits.
+
+    :raises RequestInvalid: it is none.
+    """
+    if type(value) is not int or not least <= value <= most:
+        raise _invalid(where, f"must be a whole number from {least} to {most}")
+    return value
+
+
+def time(where: str, value: Any) -> int:
+    """Return epoch seconds.
+
+    :raises RequestInvalid: they are none.
+    """
+    if type(value) is not int or not 0 <= value < availability.FOREVER:
+        raise _invalid(where, "must be whole epoch seconds of the years 1970 to 9999")
+    return value
+
+
+def text(where: str, value: Any, most: int = _NAME_LENGTH) -> str:
+    """Return a text that every database can hold.
+
+    :raises RequestInvalid: it is none.
+    """
+    if not isinstance(value, str):
+        raise _invalid(where, "must be a text")
+    if len(value) > most:
+        raise _invalid(where, f"must not be longer than {most} characters")
+    if not _is_storable(value):
+        raise _invalid(where, "must not have characters that are none")
+    return value
+
+
+def host_properties(value: Any) -> str:
+    """Return a property expression, of which nothing is known here."""
+    return text("host_properties", value, _PROPERTIES_LENGTH)
+
+
+def optional(check: Callable[..., _T], where: str, value: Any, *limits: Any) -> _T | None:
+    """Return None of None, else what the check returns."""
+    return None if value is None else check(where, value, *limits)
+
+
+def one_of(where: str, value: Any, values: Collection[str]) -> str:
+    """Return one of several texts.
+
+    :raises RequestInvalid: it is another.
+    """
+    if not isinstance(value, str) or value not in values:
+        raise _invalid(where, f"must be one of {', '.join(values)}")
+    return value
+
+
+def lease_id(value: Any) -> str:
+    """Return what may be the id of a lease.
+
+    :raises RequestInvalid: it is no text.
+    :raises LeaseNotFound: no lease has such an id.
+    """
+    if not isinstance(value, str):
+        raise _invalid("lease_id", "must be a text")
+    if not _LEASE_ID.fullmatch(value):
+        raise exception.LeaseNotFound(lease_id=value)
+    return value
+
+
+def filters(**values: Any) -> leases.Filters:
+    """Return which leases are wanted; None is any.
+
+    :raises RequestInvalid: a value makes no sense.
+    """
+    checks: dict[str, Callable[[str, Any], Any]] = dict.fromkeys(values, text)
+    checks |= {"starts_before": time, "ends_after": time, "status": _status}
+    return leases.Filters(
+        **{where: optional(checks[where], where, value) for where, value in values.items()}
+    )
+
+
+def iso(seconds: int) -> str:
+    """Return epoch seconds for people to read, in UTC."""
+    if seconds >= availability.FOREVER:
+        return "ever"
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _status(where: str, value: Any) -> str:
+    return one_of(where, value, states.ALL)
+
+
+def _ids(value: Any) -> availability.Integers:
+    if not isinstance(value, list) or not value:
+        raise _invalid("hosts", "must name at least one host")
+    ids = _whole_column("ids", _column({"ids": value}, "ids", len(value), (int,)))
+    if ids.min() < 0 or len(set(value)) < len(value):
+        raise _invalid("hosts", "ids must be whole numbers from 0, each once")
+    return ids
+
+
+def _column(value: dict[str, Any], name: str, length: int, kinds: Collection[type]) -> list[Any]:
+    column = value.get(name)
+    if not isinstance(column, list) or len(column) != length:
+        raise _invalid("hosts", f"{name} must be a list, as long as ids")
+    # Of ten thousand values; bool is not int here.
+    if not set(map(type, column)) <= set(kinds):
+        raise _invalid("hosts", f"{name} has values of a wrong type")
+    return column
+
+
+def _whole_column(name: str, column: list[int]) -> availability.Integers:
+    array: availability.Integers = _array(name, column, np.int64)
+    return array
+
+
+def _watts(column: list[float | None], default_watts: float) -> availability.Floats:
+    known = [default_watts if watts is None else watts for watts in column]
+    array: availability.Floats = _array("watts", known, np.float64)
+    if not ((array >= 0) & (array <= _MAX_WATTS)).all():  # not a number is not either
+        raise _invalid("hosts", f"watts must be from 0 to {_MAX_WATTS:.0f}")
+    return array
+
+
+def _array(name: str, column: Sequence[float], kind: Any) -> Any:
+    try:
+        return np.array(column, dtype=kind)
+    except OverflowError:
+        too_large = _invalid("hosts", f"{name} has numbers that are too large")
+    raise too_large
+
+
+def _names(names: Sequence[str]) -> Sequence[str]:
+    if max(map(len, names)) > _NAME_LENGTH or not _is_storable("".join(names)):
+        raise _invalid("hosts", "names has one that is too long, or no text")
+    return names
+
+
+def _is_storable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
+
+
+def _invalid(where: str, reason: str) -> exception.RequestInvalid:
+    return exception.RequestInvalid(where=where, reason=reason)

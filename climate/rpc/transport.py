@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The broker; a server that answers; a client whose errors are ours.
+
+Owns all of oslo.messaging's RPC: what crosses it are values that JSON knows,
+the request context, and the exceptions of :mod:`climate.exception`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import threading
+from typing import Any
+
+import oslo_messaging
+from oslo_config import cfg
+from oslo_context import context
+
+from climate import exception
+from kwapi import exception as kwapi_exception
+from kwapi import messaging
+
+LOG = logging.getLogger(__name__)
+
+#: Whose exceptions are raised again where the call came from.
+_OURS = ["climate.exception", "kwapi.exception"]
+_STOP_SECONDS = 5.0
+#: How long a first call waits for a connection, if its own timeout is no shorter.
+_CONNECT_SECONDS = 5.0
+#: One more try: a connection may be one to the broker before its restart.
+_SEND_RETRIES = 1
+_BROKER_AWAY = "the broker is away"
+
+
+def get_transport(conf: cfg.ConfigOpts, default_url: str = "rabbit://") -> Any:
+    """Return the transport that the configuration names; connects to nothing yet.
+
+    Durable queues are the default here, as they are Kwapi's: all who use an
+    exchange must agree, and notifications of leases outlive the broker.
+
+    :raises ConfigurationInvalid: there is no such transport.
+    """
+    messaging.register_opts(conf)
+    _register_opts_of_calls(conf)
+    conf.set_default("amqp_durable_queues", True, "oslo_messaging_rabbit")
+    messaging.quiet_driver_log()
+    return messaging.open_transport(_get_rpc_transport, conf, default_url)
+
+
+def _register_opts_of_calls(conf: cfg.ConfigOpts) -> None:
+    """Register what every call reads, but oslo.messaging registers on the global CONF alone."""
+    for name in ("metrics", "tracing"):
+        # Older releases lack one or both.
+        with contextlib.suppress(ImportError):
+            module = importlib.import_module(f"oslo_messaging._{name}.client")
+            group = f"oslo_messaging_{name}"
+            conf.register_opts(getattr(module, group), group=group)
+
+
+def _get_rpc_transport(conf: cfg.ConfigOpts) -> Any:
+    return oslo_messaging.get_rpc_transport(conf, allowed_remote_exmods=_OURS)
+
+
+class Server:
+    """Answers calls from threads of its own; a component of a process.
+
+    :param endpoint: its public methods may be called; each takes the request
+        context, an ``oslo_context.context.RequestContext``, first.
+    """
+
+    def __init__(self, transport: Any, topic: str, server: str, endpoint: Any) -> None:
+        target = oslo_messaging.Target(topic=topic, server=server)
+        self._server = oslo_messaging.get_rpc_server(
+            transport, target, [endpoint], executor="threading", serializer=_Serializer()
+        )
+        self._thread = threading.Thread(target=self._server.start, name="rpc", daemon=True)
+
+    def start(self) -> None:
+        """Answer as soon as the broker can be reached."""
+        # In a thread: oslo.messaging returns when it is connected, however long that takes.
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what was asked."""
+        self._thread.join(_STOP_SECONDS)
+        # Else it waits for the broker still, and would have us wait too.
+        if not self._thread.is_alive():
+            self._server.stop()
+            self._server.wait()
+
+    def reload(self) -> None:
+        """Nothing of it can change."""
+
+
+class Client:
+    """Calls one service.
+
+    :param service: its name, for errors.
+    """
+
+    def __init__(
+        self, transport: Any, topic: str, version: str, service: str, timeout_seconds: float
+    ) -> None:
+        target = oslo_messaging.Target(topic=topic, version=version)
+        self._client = oslo_messaging.get_rpc_client(
+            transport,
+            target,
+            timeout=timeout_seconds,
+            retry=_SEND_RETRIES,
+            serializer=_Serializer(),
+            # Told at once if there is nobody to take it.
+            transport_options=oslo_messaging.TransportOptions(at_least_once=True),
+        )
+        self._service = service
+        self._replies = _ReplyQueue(transport)
+        self._connect_seconds = min(timeout_seconds, _CONNECT_SECONDS)
+
+    def call(self, who: context.RequestContext, method: str, **arguments: Any) -> Any:
+        """Return what the service answers.
+
+        :raises ServiceUnavailable: it does not, or the broker is away.
+        :raises KwapiException: what the service raised, if it is one of ours.
+        """
+        if not self._replies.wait(self._connect_seconds):
+            raise self._unavailable(_BROKER_AWAY)
+        try:
+            return self._client.call(who, method, **arguments)
+        except kwapi_exception.KwapiException as exc:
+            failure: Exception = _restore(exc)
+        except oslo_messaging.MessagingTimeout:
+            failure = self._unavailable("no answer in time")
+        except oslo_messaging.MessageUndeliverable:
+            failure = self._unavailable("it was never started")
+        except oslo_messaging.MessageDeliveryFailure:
+            failure = self._unavailable(_BROKER_AWAY)
+        except oslo_messaging.MessagingException as exc:
+            # Its text may hold a trace of the other side: for the log.
+            LOG.error("%s failed at %s: %s", self._service, method, exc)
+            failure = self._unavailable(type(exc).__name__)
+        # Out of the handlers: what is told is ours alone.
+        raise failure
+
+    def _unavailable(self, reason: str) -> exception.ServiceUnavailable:
+        return exception.ServiceUnavailable(service=self._service, reason=reason)
+
+
+class _ReplyQueue:
+    """Where answers arrive, made in the background.
+
+    oslo.messaging makes it in the first call, and tries for ever, whatever the
+    call's timeout: a caller told 503 long ago would have its request carried
+    out when the broker is back.
+    """
+
+    def __init__(self, transport: Any) -> None:
+        # A transport without a broker has none.
+        make = getattr(transport._driver, "_get_reply_q", lambda: None)
+        self._thread = threading.Thread(target=make, name="replies", daemon=True)
+        self._lock = threading.Lock()
+        self._started = False
+
+    def wait(self, seconds: float) -> bool:
+        """Return whether it is there, or will be in so many seconds."""
+        with self._lock:
+            if not self._started:
+                self._thread.start()
+                self._started = True
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+
+def notify(transport: Any, topic: str, notification: dict[str, Any]) -> None:
+    """Send a notification, whole as it is; return when the broker has it.
+
+    :param topic: it goes to this queue, which is made if it is not there.
+    :raises ServiceUnavailable: the broker does not take it.
+    """
+    target = oslo_messaging.Target(topic=topic)
+    try:
+        # Not oslo.messaging's Notifier: it logs and forgets what it cannot
+        # send, and gives each message an id of its own.
+        transport._send_notification(target, {}, notification, version=2.0, retry=0)
+    except Exception as exc:  # any transport has errors of its own kind
+        reason = f"{type(exc).__name__}: {exc}"
+    else:
+        return
+    raise exception.ServiceUnavailable(service="The broker", reason=reason)
+
+
+def endpoint_target(version: str) -> Any:
+    """Return the ``target`` of an endpoint: which version of its methods these are."""
+    return oslo_messaging.Target(version=version)
+
+
+def expected(method: Any) -> Any:
+    """Decorate a method of an endpoint: what is raised on purpose is no fault to be logged."""
+    return oslo_messaging.expected_exceptions(kwapi_exception.KwapiException)(method)
+
+
+class _Serializer(oslo_messaging.JsonPayloadSerializer):  # type: ignore[misc]  # comes without types
+    """Arguments as JSON; the request context as its dictionary."""
+
+    def serialize_context(self, ctxt: context.RequestContext) -> dict[str, Any]:
+        who: dict[str, Any] = ctxt.to_dict()
+        # Nobody behind the API needs the token itself.
+        who.pop("auth_token", None)
+        return who
+
+    def deserialize_context(self, ctxt: dict[str, Any]) -> context.RequestContext:
+        return context.RequestContext.from_dict(ctxt)
+
+
+def _restore(exc: kwapi_exception.KwapiException) -> kwapi_exception.KwapiException:
+    """Return what was raised at the other side, without the trace oslo.messaging adds to it."""
+    # oslo.messaging makes a subclass of its own, named .._Remote.
+    kind = next(kind for kind in type(exc).__mro__ if not kind.__name__.endswith("_Remote"))
+    restored = kind(exc.args[0].partition("\n")[0] if exc.args else None, **exc.details)
+    assert isinstance(restored, kwapi_exception.KwapiException)  # noqa: S101
+    return restored

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All of Kwapi in one process, on SQLite and an in-process transport.
+
+Owns how its parts are put together there.  A simulated rack is measured unless
+the configuration names wattmeters.  The command is :mod:`climate.cmd.all`,
+which runs Climate beside it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+from typing import NamedTuple
+
+from oslo_config import cfg
+
+from kwapi import conf as options
+from kwapi import exception
+from kwapi import service
+from kwapi.api import app
+from kwapi.bus import transport as transports
+from kwapi.cmd import api
+from kwapi.cmd import collector
+from kwapi.cmd import drivers
+from kwapi.collector import store as stores
+from kwapi.db import migration
+from kwapi.db import transaction
+from kwapi.drivers import configuration
+from kwapi.simulator import agent
+from kwapi.simulator import rack
+from kwapi.web import server
+
+
+class Parts(NamedTuple):
+    """All of Kwapi, not yet started.
+
+    :ivar components: in the order to start them.
+    :ivar url: where the API will answer.
+    :ivar store: what it reads.
+    :ivar simulated: whether the rack is; else the configuration names wattmeters.
+    """
+
+    components: list[service.Component]
+    url: str
+    store: stores.Store
+    simulated: bool
+
+
+def set_defaults(conf: cfg.ConfigOpts) -> None:
+    """Have what is not configured fit one process, and one user on this machine."""
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    conf.set_default("state_path", os.path.join(state, "kwapi-climate"))
+    conf.set_default("auth_strategy", "noauth", "api")
+    # Nothing leaves the process, so a key that nobody knows does.
+    conf.set_default("signing_keys", {"one-process": secrets.token_hex(32)}, "bus")
+
+
+def build(conf: cfg.ConfigOpts) -> Parts:
+    """Return the parts; whatever else is wrong with the configuration shows here."""
+    api.require_safe(conf)
+    Path(conf.state_path).mkdir(parents=True, exist_ok=True)
+    paths, simulated = _wattmeters(conf)
+    transport = transports.get_transport(conf, "fake://")
+    migration.upgrade(transaction.build(conf).writer.get_engine())
+    store = stores.open_store(conf)
+    publisher = drivers.build_publisher(conf, transport)
+    load = functools.partial(configuration.read, paths)
+    web = build_server(app.build_app(conf, store), conf, "api")
+    components: list[service.Component] = [
+        *([simulated] if simulated else []),
+        web,
+        collector.Listening(conf, transport, store),
+        publisher,
+        drivers.SigningKey(conf, publisher),
+        drivers.build_manager(conf, publisher, load),
+    ]
+    return Parts(components, web.url, store, simulated is not None)
+
+
+def build_server(application: Any, conf: cfg.ConfigOpts, group: str) -> server.Server:
+    """Return what serves an application on the host and port of a group of options.
+
+    :raises ConfigurationInvalid: nobody can listen there.
+    """
+    host, port = conf[group].host, conf[group].port
+    try:
+        return server.Server(application, host, port, conf[group].threads)
+    except OSError as exc:
+        raise exception.ConfigurationInvalid(
+            where=f"[{group}] host, port",
+            reason=f"cannot listen on {host}, port {port}: {exc.strerror}",
+        ) from exc
+
+
+def _wattmeters(conf: cfg.ConfigOpts) -> tuple[list[str], _SimulatedRack | None]:
+    """Return the files that name the wattmeters, and the rack if that is simulated."""
+    paths = options.paths(conf)
+    found = configuration.read(paths)
+    if found.wattmeters or found.mistakes:
+        return paths, None
+    path = Path(conf.state_path) / "simulated-rack.conf"
+    simulated = rack.Rack(conf.simulator.seed, time.time())
+    return [str(path)], _SimulatedRack(agent.Agent(simulated, port=conf.simulator.port), path)
+
+
+class _SimulatedRack:
+    """The rack, and the file that names it once its port is known."""
+
+    def __init__(self, pdu: agent.Agent, path: Path) -> None:
+        self._pdu, self._path = pdu, path
+
+    def start(self) -> None:
+        self._pdu.start()
+        self._path.write_text(self._pdu.drivers_conf())
+
+    def stop(self) -> None:
+        self._pdu.stop()
+
+    def reload(self) -> None:
+        """Nothing of it can change."""

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The inventory's store on real servers: MariaDB and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from kwapi import exception
+from tests import inventory_contract
+from tests.functional import databases
+
+pytestmark = pytest.mark.xdist_group("databases")
+
+
+@pytest.fixture(scope="module", params=sorted(databases.SERVERS))
+def server(request: pytest.FixtureRequest) -> Iterator[databases.Server]:
+    """A running server, shared; a test that stops it starts it again."""
+    with databases.running(request.param) as started:
+        yield started
+
+
+@pytest.fixture
+def database(server: databases.Server) -> Iterator[inventory_contract.Database]:
+    """A database without hosts."""
+    with server.database() as url:
+        made = inventory_contract.Database(url)
+        made.upgrade()
+        yield made
+
+
+class TestStore(inventory_contract.StoreContract):
+    """The contract, on servers."""
+
+
+def test_a_server_that_goes_and_comes_back(
+    server: databases.Server, database: inventory_contract.Database
+) -> None:
+    """The store says so while it is away, and needs no restart afterwards."""
+    kept, now = database.open(), inventory_contract.NOW
+    kept.replace(inventory_contract.entries("a", "b"), now)
+    server.stop()
+    try:
+        with pytest.raises(exception.StoreUnavailable):
+            kept.replace(inventory_contract.entries("b"), now)
+        with pytest.raises(exception.StoreUnavailable):
+            kept.load()
+    finally:
+        server.start()
+    assert inventory_contract.statuses_of(kept) == {"a": "up", "b": "up"}
+    kept.replace(inventory_contract.entries("b"), now)
+    assert inventory_contract.statuses_of(kept) == {"a": "missing", "b": "up"}

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Leases, calendars and climate's schema on real servers: MariaDB and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from climate.db import models
+from climate.planning import lease as leases
+from kwapi import exception as kwapi_exception
+from kwapi.db import migration
+from tests import calendar_contract
+from tests import climate_database as given
+from tests import lease_contract
+from tests.climate_database import audited as audited
+from tests.climate_database import kept as kept
+from tests.functional import databases
+
+pytestmark = pytest.mark.xdist_group("databases")
+
+
+@pytest.fixture(scope="module", params=sorted(databases.SERVERS))
+def server(request: pytest.FixtureRequest) -> Iterator[databases.Server]:
+    """A running server, shared; a test that stops it starts it again."""
+    with databases.running(request.param) as started:
+        yield started
+
+
+@pytest.fixture
+def bare(server: databases.Server) -> Iterator[given.Database]:
+    """A database without tables."""
+    with server.database() as url:
+        made = given.Database(url)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def url(server: databases.Server) -> Iterator[str]:
+    """A database with tables, for all tests."""
+    with server.database() as url:
+        made = given.Database(url)
+        migration.upgrade(made.engine(), schema=models.SCHEMA)
+        made.close()
+        yield url
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[given.Database]:
+    """The database, with nothing in its tables."""
+    made = given.Database(url)
+    made.clear()
+    yield made
+    made.close()
+
+
+class TestCalendars(
+    calendar_contract.CalendarContract,
+    calendar_contract.QuotaContract,
+    calendar_contract.EventContract,
+):
+    """The contract, on servers."""
+
+
+class TestLeases(
+    lease_contract.LeaseContract, lease_contract.ListContract, lease_contract.TimeContract
+):
+    """The contract, on servers."""
+
+
+class TestMigration(calendar_contract.MigrationContract):
+    """The contract, on servers."""
+
+
+def test_a_server_that_goes_and_comes_back(
+    server: databases.Server, audited: given.Database
+) -> None:
+    """The store says so while it is away, and needs no restart afterwards."""
+    kept = audited.open()
+    given.learn(kept, 1)
+    choice = given.choose(kept, [1], given.NOW, given.NOW + 1)
+    lease = given.make([1], given.NOW, given.NOW + 1)
+    server.stop()
+    try:
+        for _ in range(2):
+            with pytest.raises(kwapi_exception.StoreUnavailable):
+                kept.book(lease, choice, leases.Quota(), given.NOW)
+            with pytest.raises(kwapi_exception.StoreUnavailable):
+                kept.load(-1)
+    finally:
+        server.start()
+    kept.book(lease, choice, leases.Quota(), given.NOW)
+    assert kept.get(lease.id) == lease

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ranking's store on real servers: MariaDB and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import inventory_contract
+from tests import ranking_contract
+from tests.functional import databases
+
+pytestmark = pytest.mark.xdist_group("databases")
+
+
+@pytest.fixture(scope="module", params=sorted(databases.SERVERS))
+def server(request: pytest.FixtureRequest) -> Iterator[databases.Server]:
+    """A running server, shared."""
+    with databases.running(request.param) as started:
+        yield started
+
+
+@pytest.fixture
+def database(server: databases.Server) -> Iterator[inventory_contract.Database]:
+    """A database without observations."""
+    with server.database() as url:
+        made = inventory_contract.Database(url)
+        made.upgrade()
+        yield made
+
+
+class TestStore(ranking_contract.StoreContract):
+    """The contract, on servers."""
