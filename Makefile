@@ -39,7 +39,7 @@ run: $(RUNTIME)  ## run everything in one process; ARGS="--config-file ..." is p
 test: $(TOOLS) $(SERVERS)  ## all that CI checks, but for the real OpenStack
 	@tools/stages $(STAGES)
 
-test-openstack: $(TOOLS) $(SERVERS)  ## tests against a real Keystone
+test-openstack: $(TOOLS) $(SERVERS)  ## tests against a real OpenStack
 	@bash tests/nova/run --release all
 	@bash tests/integration/run
 
@@ -94,6 +94,7 @@ bench: $(TOOLS) $(SERVERS)  ## the benchmarks, each beside its baseline
 	$(BIN)/python -m benchmarks.many_wattmeters
 	$(BIN)/python -m benchmarks.planning --blazar
 	$(BIN)/python -m benchmarks.inventory
+	$(BIN)/python -m benchmarks.ranking
 	PYTHON=$(PYTHON) bash tests/nova/run --install
 	OS_NOVA_DISABLE_EVENTLET_PATCHING=true build/nova-34/bin/python -m benchmarks.scheduler
 

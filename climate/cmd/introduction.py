@@ -70,7 +70,8 @@ class Introduction:
         return (
             f"Climate leases hosts.  Look at\n\n"
             f"  hosts          {self._leases_url}v1/hosts/\n"
-            f"  leases         {self._leases_url}v1/leases/\n\n"
+            f"  leases         {self._leases_url}v1/leases/\n"
+            f"  by efficiency  {self._leases_url}v1/ranking/\n\n"
             f"and lease some for an hour\n\n"
             f"  curl -s {self._leases_url}v1/leases/ -H 'Content-Type: application/json' \\\n"
             f"    -d '{body}' | python3 -m json.tool\n"

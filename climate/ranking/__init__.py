@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""climate-ranking: which hosts compute most for a watt.
+
+::
+
+    processors    what CPU models can compute: the table
+    performance   flop/s of a host, deduced from what Nova tells of its processors
+    power_model   watts as a function of load, fitted to what Kwapi measured
+    efficiency    both together: hosts in order, best first
+
+These are arithmetic of values.  The other modules fetch the values, keep
+them and answer.
+"""

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How ranking is configured: the values of [ranking], and the performances file.
+
+Owns what is wrong with them, which is told at once, and how Kwapi is reached: by
+keystoneauth's own options in the same group, unless it needs no token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+from typing import NamedTuple
+
+import keystoneauth1.exceptions
+from keystoneauth1 import adapter
+from keystoneauth1 import loading
+from oslo_config import cfg
+
+from climate.ranking import efficiency
+from climate.ranking import performance
+from climate.ranking import recorded
+from kwapi import client
+from kwapi import exception
+
+GROUP = "ranking"
+_TIMEOUT_SECONDS = 30
+
+
+class Options(NamedTuple):
+    """How hosts are ranked; see :mod:`climate.conf`.
+
+    ``probes``: by host.  ``performances``: those of the file, by host.
+    """
+
+    by: str = efficiency.MARGINAL
+    sample_seconds: int = 60
+    window_hours: int = 168
+    max_probe_age_seconds: float = 180.0
+    probes: Mapping[str, Sequence[str]] = {}
+    performances: Mapping[str, performance.Performance] = {}
+
+
+def options_of(conf: cfg.ConfigOpts) -> Options:
+    """Return what is configured; reads the performances file.
+
+    :raises ConfigurationInvalid: a host has no probes, or the file is wrong.
+    """
+    group = conf[GROUP]
+    path = group.performances_file
+    return Options(
+        group.by,
+        group.sample_seconds,
+        group.window_hours,
+        group.max_probe_age_seconds,
+        {host: _parse_probes(host, text) for host, text in group.probes.items()},
+        recorded.read(path) if path else {},
+    )
+
+
+def open_kwapi(conf: cfg.ConfigOpts) -> client.Client:
+    """Return the configured Kwapi; connects to nothing yet.
+
+    :raises ConfigurationInvalid: [ranking] does not say how to reach it.
+    """
+    register_opts(conf)
+    if conf[GROUP].auth_type:
+        return client.Client(_open_with_token(conf))
+    if conf[GROUP].kwapi_url:
+        return client.Client(client.open_without_token(conf[GROUP].kwapi_url, conf[GROUP].timeout))
+    raise exception.ConfigurationInvalid(
+        where=f"[{GROUP}]",
+        reason="where is Kwapi? auth_type with its options finds it in the catalog; kwapi_url is "
+        "one that needs no token",
+    )
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    """Register keystoneauth's options, but for those of the kind of authentication it names."""
+    loading.register_session_conf_options(conf, GROUP)
+    loading.register_auth_conf_options(conf, GROUP)
+    loading.register_adapter_conf_options(conf, GROUP)
+    conf.set_default("timeout", _TIMEOUT_SECONDS, GROUP)
+    conf.set_default("service_type", client.SERVICE_TYPE, GROUP)
+    conf.set_default("valid_interfaces", ["internal", "public"], GROUP)
+
+
+def list_opts() -> list[tuple[str, list[Any]]]:
+    """Return keystoneauth's options for ``oslo-config-generator``, with a password's."""
+    listed = [
+        *loading.get_auth_common_conf_options(),
+        *loading.get_auth_plugin_conf_options("password"),
+        *loading.get_session_conf_options(),
+        *loading.get_adapter_conf_options(include_deprecated=False),
+    ]
+    return [(GROUP, listed)]
+
+
+def _open_with_token(conf: cfg.ConfigOpts) -> adapter.Adapter:
+    try:
+        auth = loading.load_auth_from_conf_options(conf, GROUP)
+        session = loading.load_session_from_conf_options(conf, GROUP, auth=auth)
+        return loading.load_adapter_from_conf_options(conf, GROUP, session=session)
+    except keystoneauth1.exceptions.ClientException as exc:
+        raise exception.ConfigurationInvalid(where=f"[{GROUP}]", reason=exc) from exc
+
+
+def _parse_probes(host: str, text: str) -> tuple[str, ...]:
+    names = tuple(text.split())
+    if not names or len(set(names)) < len(names):
+        raise exception.ConfigurationInvalid(
+            where=f"[{GROUP}] probes",
+            reason=f"host {host} has probes that differ, with a space between two",
+        )
+    return names

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at every host's watts and load once a minute, and has them counted.
+
+Owns when, and what an operator is told of it.  Any number of services may do so
+at once: each looks, for it wants to know, and the store lets one of them count.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Collection
+from collections.abc import Mapping
+
+import numpy as np
+from oslo_context import context
+
+from climate.ranking import board
+from climate.ranking import history
+from climate.ranking import manager
+from climate.ranking import options as ranking_options
+from climate.ranking import probes
+from climate.ranking import store as stores
+from climate.rpc import inventory as inventories
+from kwapi import client
+from kwapi import clock as clocks
+from kwapi import exception
+
+LOG = logging.getLogger(__name__)
+
+_STOP_SECONDS = 5.0
+#: Sooner than the next turn: at start, everything may start.
+_FIRST_RETRY_SECONDS = 3.0
+#: Hosts named in one message.
+_MOST_NAMES = 20
+#: Of a host that is on and whose source does not say how many vCPUs are in use:
+#: somewhere between none and all.
+_ASSUMED_LOAD = 0.5
+#: In vain, before it is told that no host has a probe: at start, none has yet.
+_TRIES_WITHOUT_PROBES = 3
+
+
+class Sampler:
+    """Looks from a thread of its own; a component of a process."""
+
+    def __init__(
+        self,
+        ranking: manager.Ranking,
+        store: stores.Store,
+        inventory: inventories.InventoryAPI,
+        kwapi: client.Client,
+        options: ranking_options.Options,
+        clock: clocks.Clock | None = None,
+    ) -> None:
+        """Prepare; what is seen goes to the ranking."""
+        self._ranking, self._inventory = ranking, inventory
+        self._clock = clock or clocks.Clock()
+        self._kwapi, self._options = kwapi, options
+        self._history = history.History(store)
+        self._store = store
+        self._seen = board.NOTHING
+        self._probes: Mapping[str, client.Probe] = {}
+        self._outages = _Outages()
+        self._unmeasured: set[str] = set()
+        self._tries = 0
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a look that hangs is left behind."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(_STOP_SECONDS)
+
+    def configure(self, kwapi: client.Client, options: ranking_options.Options) -> None:
+        """Look at this Kwapi from now on, by these options."""
+        self._kwapi, self._options = kwapi, options
+        self._wake.set()
+
+    def reload(self) -> None:
+        """Nothing of its own; see :meth:`configure`."""
+
+    def look(self) -> bool:
+        """Look once, and have what is seen counted; return whether there was all to be seen."""
+        now = self._clock.time()
+        moment = int(now - now % self._options.sample_seconds)
+        hosts_told, probes_told = self._ask_inventory(), self._ask_kwapi()
+        capacities = self._seen.capacities
+        measured = probes.measure(
+            capacities["names"],
+            self._options.probes,
+            self._probes,
+            now,
+            self._options.max_probe_age_seconds,
+        )
+        if probes_told:
+            self._tell_measured(capacities["names"], measured)
+        complete = hosts_told and probes_told and bool(measured)
+        kept = self._keep(moment, self._sample(measured) if complete else {})
+        self._update(now, measured)
+        return complete and kept
+
+    def _run(self) -> None:
+        backoff = clocks.Backoff(_FIRST_RETRY_SECONDS, float(self._options.sample_seconds))
+        while True:
+            # Before looking: whoever wakes us meanwhile wants another look.
+            self._wake.clear()
+            if self._stopping.is_set():
+                return
+            if self._look_in_any_case():
+                backoff.reset()
+                seconds = self._seconds_to_next()
+            else:
+                seconds = min(backoff.next(), self._seconds_to_next())
+            self._clock.wait(self._wake, seconds)
+
+    def _look_in_any_case(self) -> bool:
+        try:
+            return self.look()
+        except Exception:  # the thread outlives whatever it meets
+            LOG.exception("Looking at hosts failed; going on")
+            return False
+
+    def _seconds_to_next(self) -> float:
+        every = self._options.sample_seconds
+        return every - self._clock.time() % every
+
+    def _ask_inventory(self) -> bool:
+        """Take up which hosts there are; return whether the inventory told."""
+        failure: object = None
+        try:
+            capacities = self._inventory.list_capacities(context.RequestContext(overwrite=False))
+        except exception.KwapiException as exc:
+            failure = exc
+        else:
+            self._seen = self._seen._replace(capacities=capacities)
+        self._outages.note("The inventory", failure)
+        return failure is None
+
+    def _ask_kwapi(self) -> bool:
+        """Take up what probes measured; return whether Kwapi told."""
+        failure: object = None
+        try:
+            self._probes = self._kwapi.get_probes()
+        except client.ClientError as exc:
+            failure = exc
+        self._outages.note("Kwapi", failure)
+        return failure is None
+
+    def _sample(self, measured: Mapping[str, probes.Measured]) -> dict[str, stores.Sample]:
+        """Return what is to be counted: of hosts that are on."""
+        capacities = self._seen.capacities
+        known = np.nan_to_num(board.loads(capacities), nan=_ASSUMED_LOAD).tolist()
+        return {
+            name: stores.Sample(measured[name].measured_at, load, measured[name].watts)
+            for name, on, load in zip(capacities["names"], capacities["on"], known)
+            if on and name in measured
+        }
+
+    def _keep(self, moment: int, samples: Mapping[str, stores.Sample]) -> bool:
+        """Have samples counted, and take up what all services counted; return whether it went."""
+        failure: object = None
+        try:
+            counted = bool(samples) and self._store.add(moment, samples)
+            self._history.refresh(moment, self._options.window_hours, forget=counted)
+        except (exception.StoreUnavailable, exception.NotStorable) as exc:
+            failure = exc.details.get("reason", exc)
+        self._outages.note("The database", failure)
+        return failure is None
+
+    def _update(self, now: float, measured: Mapping[str, probes.Measured]) -> None:
+        names = self._seen.capacities["names"]
+        watts = [measured[name].watts if name in measured else np.nan for name in names]
+        self._seen = self._seen._replace(
+            as_of=int(now) if names else self._seen.as_of,
+            watts=np.array(watts, dtype=float),
+            observed=self._history.observed.align(names),
+        )
+        self._ranking.update(self._seen)
+
+    def _tell_measured(self, names: Collection[str], measured: Collection[str]) -> None:
+        """Tell of hosts that have no watts any more, and of those that have again."""
+        self._tries = 0 if measured or not names else self._tries + 1
+        if self._tries == _TRIES_WITHOUT_PROBES:
+            LOG.warning(
+                "Kwapi measures none of the %d hosts; see [ranking] probes and "
+                "max_probe_age_seconds",
+                len(names),
+            )
+        if not measured:
+            return
+        unmeasured = set(names) - set(measured)
+        if gone := unmeasured - self._unmeasured:
+            LOG.warning("Without watts, as no fresh probe measures them: %s", _list(gone))
+        if back := (self._unmeasured & set(names)) - unmeasured:
+            LOG.info("With watts again: %s", _list(back))
+        self._unmeasured = unmeasured
+
+
+class _Outages:
+    """Tells once that something is away, and once that it is back."""
+
+    def __init__(self) -> None:
+        self._away: set[str] = set()
+
+    def note(self, what: str, failure: object) -> None:
+        """Take note how it is now; None is well."""
+        if failure is None and what in self._away:
+            self._away.remove(what)
+            LOG.info("%s is back, hosts are observed again", what)
+        if failure is not None and what not in self._away:
+            self._away.add(what)
+            LOG.warning("%s is away, hosts are ranked by what is known: %s", what, failure)
+
+
+def _list(names: Collection[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    listed = ", ".join(sorted(names)[:_MOST_NAMES])
+    return listed + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was recorded and observed of hosts, in the database: the only SQL of the ranking.
+
+Owns the tables RANKING, PERFORMANCES and OBSERVATIONS.  Any number of services
+may write: the only row of RANKING is written first, so that its lock orders
+them, and says which moment was observed already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import contextmanager
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+import sqlalchemy as sa
+
+from climate.db import models
+from climate.ranking import performance
+from climate.ranking import power_model
+from kwapi import exception
+from kwapi.db import transaction
+from kwapi.db import upsert
+
+HOUR_SECONDS = 3600
+#: No two services' clocks are further apart.  A moment beyond that was noted by
+#: a clock that was wrong, and would else keep all from observing until then.
+_MOST_SKEW_SECONDS = HOUR_SECONDS
+
+_TABLE = models.OBSERVATIONS.c
+_SUMS = ("n", "sum_load", "sum_watts", "sum_load2", "sum_load_watts", "sum_watts2")
+
+
+class Sample(NamedTuple):
+    """What was observed of a host at a moment.
+
+    :ivar measured_at: epoch seconds, of the measurement.
+    :ivar load: 0 to 1.
+    """
+
+    measured_at: float
+    load: float
+    watts: float
+
+
+class Observed(NamedTuple):
+    """What was observed of some hosts in a time; ``hours``: of each, in how many of them."""
+
+    hosts: Sequence[str] = ()
+    statistics: power_model.Statistics = power_model.Statistics(*np.zeros((8, 0)))
+    hours: Any = np.zeros(0)
+
+    def align(self, hosts: Iterable[str]) -> Observed:
+        """Return the same of these hosts, in this order; nothing of one that is unknown."""
+        wanted = tuple(hosts)
+        places = {host: place for place, host in enumerate(self.hosts)}
+        order = np.array([places.get(host, -1) for host in wanted], dtype=int)
+        nothing = (*power_model.Statistics(), 0)
+        columns = [
+            np.append(column, fill)[order]
+            for column, fill in zip((*self.statistics, self.hours), nothing)
+        ]
+        return Observed(wanted, power_model.Statistics(*columns[:-1]), columns[-1])
+
+
+class Recorded(NamedTuple):
+    """Performances by host, as of a version; None if there is nothing newer."""
+
+    version: int
+    performances: dict[str, performance.Performance] | None
+
+
+class Store:
+    """The database, as sampler and manager see it.  Any number of threads may use one.
+
+    Every method raises StoreUnavailable when the database is not to be had.
+    """
+
+    def __init__(self, transactions: transaction.TransactionContext) -> None:
+        """Use the transactions that :func:`kwapi.db.transaction.build` returned."""
+        self._transactions = transactions
+
+    def add(self, sampled_at: int, samples: Mapping[str, Sample]) -> bool:
+        """Count a sample of each host, unless another service did so at that moment.
+
+        One whose measurement was counted before is left out: two moments may
+        see the same.
+
+        :param sampled_at: epoch seconds, the same at all services.
+        :return: whether this service was the one.
+        """
+        with self._writing() as connection:
+            if not _claim(connection, sampled_at):
+                return False
+            hour = sampled_at - sampled_at % HOUR_SECONDS
+            counted = _list_measured(connection, hour - HOUR_SECONDS)
+            known = _list_rows(connection, hour)
+            rows = [
+                _count(hour, host, sample, known.get(host))
+                for host, sample in samples.items()
+                if sample.measured_at > counted.get(host, 0.0)
+            ]
+            upsert.upsert(connection, models.OBSERVATIONS, rows)
+        return True
+
+    def sum_up(self, begins_at: int, ends_at: int) -> Observed:
+        """Return what was observed in the hours that begin in [begins_at, ends_at)."""
+        columns = [
+            sa.func.count(),
+            *(sa.func.sum(_TABLE[name]) for name in _SUMS),
+            sa.func.min(_TABLE.min_watts),
+            sa.func.max(_TABLE.max_watts),
+        ]
+        query = (
+            sa.select(_TABLE.host, *columns)
+            .where(_TABLE.hour >= begins_at, _TABLE.hour < ends_at)
+            .group_by(_TABLE.host)
+        )
+        with self._reading() as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            return Observed()
+        hosts, *numbers = zip(*rows)
+        # Sums of whole numbers are decimals on some databases.
+        hours, *statistics = (np.array(column, dtype=float) for column in numbers)
+        return Observed(hosts, power_model.Statistics(*statistics), hours)
+
+    def forget(self, before: int, after: int) -> None:
+        """Remove what was observed before a moment, or after one: by a clock that was wrong."""
+        outside = sa.or_(_TABLE.hour < before, _TABLE.hour > after)
+        with self._writing() as connection:
+            connection.execute(sa.delete(models.OBSERVATIONS).where(outside))
+
+    def set_performance(self, host: str, flops: float, detail: str, now: int) -> None:
+        """Record what a host can compute.
+
+        :param flops: flop/s.
+        :param now: epoch seconds.
+        """
+        with self._writing() as connection:
+            _advance(connection)
+            upsert.upsert(connection, models.PERFORMANCES, [(host, flops, detail, now)])
+
+    def delete_performance(self, host: str) -> None:
+        """Forget what was recorded of a host, if anything was."""
+        with self._writing() as connection:
+            _advance(connection)
+            own = models.PERFORMANCES.c.host == host
+            connection.execute(sa.delete(models.PERFORMANCES).where(own))
+
+    def load_performances(self, seen_version: int = -1) -> Recorded:
+        """Return all that is recorded, if there is something newer; -1: in any case."""
+        table = models.PERFORMANCES.c
+        with self._reading() as connection:
+            # Before the rows: what is written in between is loaded again next time.
+            version = connection.scalar(sa.select(models.RANKING.c.version))
+            if version is None:
+                raise _without_row()
+            if version == seen_version:
+                return Recorded(version, None)
+            rows = connection.execute(sa.select(table.host, table.flops, table.detail)).all()
+        recorded = {
+            host: performance.Performance(flops, performance.BENCHMARK, detail)
+            for host, flops, detail in rows
+        }
+        return Recorded(version, recorded)
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        context = self._transactions.writer.connection.using(transaction.Context())
+        with transaction.translated_errors(), context as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection]:
+        context = self._transactions.reader.connection.using(transaction.Context())
+        with transaction.translated_errors(), context as connection:
+            yield connection
+
+
+def _claim(connection: sa.Connection, sampled_at: int) -> bool:
+    """Return whether nobody has observed this moment, and have others find that it was."""
+    table = models.RANKING.c
+    open_yet = sa.or_(
+        table.sampled_at < sampled_at, table.sampled_at > sampled_at + _MOST_SKEW_SECONDS
+    )
+    claim = sa.update(models.RANKING).where(table.id == models.ONLY_ROW, open_yet)
+    return connection.execute(claim.values(sampled_at=sampled_at)).rowcount == 1
+
+
+def _advance(connection: sa.Connection) -> None:
+    update = sa.update(models.RANKING).where(models.RANKING.c.id == models.ONLY_ROW)
+    if connection.execute(update.values(version=models.RANKING.c.version + 1)).rowcount != 1:
+        raise _without_row()
+
+
+def _without_row() -> exception.StoreUnavailable:
+    return exception.StoreUnavailable(reason="table ranking is empty")
+
+
+def _list_measured(connection: sa.Connection, since: int) -> dict[str, float]:
+    """Return each host's newest measurement that was counted since an hour."""
+    newest = sa.func.max(_TABLE.measured_at)
+    query = sa.select(_TABLE.host, newest).where(_TABLE.hour >= since).group_by(_TABLE.host)
+    return dict(connection.execute(query).all())
+
+
+def _list_rows(connection: sa.Connection, hour: int) -> dict[str, power_model.Statistics]:
+    columns = [_TABLE[name] for name in power_model.Statistics._fields]
+    query = sa.select(_TABLE.host, *columns).where(_TABLE.hour == hour)
+    return {host: power_model.Statistics(*rest) for host, *rest in connection.execute(query)}
+
+
+def _count(
+    hour: int, host: str, sample: Sample, known: power_model.Statistics | None
+) -> tuple[Any, ...]:
+    """Return the row of a host with one more sample."""
+    # By hand: ten thousand times a minute, and the driver wants plain numbers.
+    _, load, watts = sample
+    added = (1, load, watts, load * load, load * watts, watts * watts)
+    if known is None:
+        return (hour, host, sample.measured_at, *added, watts, watts)
+    sums = (mine + more for mine, more in zip(known, added))
+    extremes = min(known.min_watts, watts), max(known.max_watts, watts)
+    return (hour, host, sample.measured_at, *sums, *extremes)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A database of the ranking's on SQLite, and a configuration of Climate's."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from climate import conf as climate_conf
+from kwapi import service
+from tests import inventory_contract
+
+
+@pytest.fixture
+def conf(tmp_path: Path) -> cfg.ConfigOpts:
+    """All of Climate's options at their defaults; what is written goes to the test's directory."""
+    options = service.prepare(
+        [], "test", register=(climate_conf.register_opts,), project="climate", config_files=[]
+    )
+    options.set_override("state_path", str(tmp_path))
+    return options
+
+
+@pytest.fixture(scope="session")
+def empty_ranking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file without observations, not to be written to."""
+    path = tmp_path_factory.mktemp("ranking") / "climate.sqlite"
+    made = inventory_contract.Database(f"sqlite:///{path}")
+    made.upgrade()
+    made.build().writer.get_engine().dispose()
+    return path
+
+
+@pytest.fixture
+def database(empty_ranking: Path, tmp_path: Path) -> inventory_contract.Database:
+    """A database without observations; a copy, which takes less time than a migration."""
+    path = tmp_path / "climate.sqlite"
+    source, target = sqlite3.connect(empty_ranking), sqlite3.connect(path)
+    source.backup(target)
+    source.close()
+    target.close()
+    return inventory_contract.Database(f"sqlite:///{path}")
