@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import logging
+import random
 import threading
 from typing import Any
 
@@ -141,10 +142,22 @@ def test_climate_away(
 
 
 def test_weigh() -> None:
-    scores = {"a": 2.0, "b": 4.0}
-    assert ours.weigh(["a", "b", "c"], scores) == [2.0, 4.0, 3.0]
-    assert ours.weigh(["c", "d"], scores) == [0.0, 0.0]
+    scores = {"a": 2.0, "b": 4.0, "c": 2.5005, "vast": 1.7e308, "less": -1.7e308}
+    assert ours.weigh(["a", "b", "c", "unknown"], scores) == [0.0, 1.0, 0.25, 0.5]
+    assert ours.weigh(["unknown", "other"], scores) == [0.0, 0.0]
+    assert ours.weigh(["a", "unknown"], scores) == [0.0, 0.0]
+    assert ours.weigh(["less", "a", "vast"], scores) == [0.0, 0.0, 0.0]
     assert ours.weigh([], scores) == []
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_who_has_more_weighs_no_less(seed: int) -> None:
+    random_ = random.Random(seed)
+    scores = {str(n): random_.uniform(1e3, 9e9) ** random_.uniform(0.1, 1) for n in range(300)}
+    names = sorted(scores, key=scores.__getitem__)
+    weighed = ours.weigh(names, scores)
+    assert weighed == sorted(weighed)
+    assert (weighed[0], weighed[-1]) == (0.0, 1.0)
 
 
 def test_aggregate_that_changes(scheduler: Scheduler) -> None:
