@@ -74,6 +74,7 @@ class Server:
             self._process = subprocess.Popen(
                 self.command(),
                 cwd=self.directory,
+                env=self._environ,
                 user=self.user,
                 group=self.user,
                 extra_groups=[] if self.user else None,
@@ -122,11 +123,18 @@ class Server:
         """Return the statement that removes a database, whoever is connected to it."""
         return f"DROP DATABASE {database}"
 
+    @property
+    def _environ(self) -> dict[str, str]:
+        # A MariaDB that starts empties its directory of temporary files, also
+        # of those of another one that shares it.
+        return {**os.environ, "TMPDIR": str(self.directory)}
+
     def run(self, *command: str | Path) -> None:
         """Run one of its programs to the end."""
         done = subprocess.run(
             command,
             cwd=self.directory,
+            env=self._environ,
             user=self.user,
             group=self.user,
             extra_groups=[] if self.user else None,

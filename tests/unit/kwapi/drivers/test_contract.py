@@ -59,13 +59,16 @@ def test_what_counts() -> None:
     assert list(drivers_of(base)) == []
     assert list(drivers_of(base + "class TestOne(Common): pass")) == ["one"]
     assert list(drivers_of("class TestOne:\n    driver_name = 'one'")) == []
+    assert list(drivers_of("class TestOne(other.TestOne):\n    driver_name = 'one'")) == []
 
 
 def _line_of_descent(name: str, classes: Mapping[str, ast.ClassDef]) -> list[str]:
     if name not in classes:
         return [name]
     bases = (ast.unparse(base).rpartition(".")[2] for base in classes[name].bases)
-    return [name, *(n for base in bases for n in _line_of_descent(base, classes))]
+    # A base of the same name is another module's: this one knows nothing of it.
+    others = (base for base in bases if base != name)
+    return [name, *(n for base in others for n in _line_of_descent(base, classes))]
 
 
 def _driver_names(node: ast.ClassDef) -> Iterator[str]:
