@@ -8,17 +8,14 @@ those of libraries, has a name that Kwapi uses: one file may configure both.
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Sequence
 from typing import Any
 
 from oslo_config import cfg
-from oslo_config import iniparser
 from oslo_log import log
 from oslo_middleware import cors
 
-from kwapi import exception
 from kwapi import service
 
 #: Loggers that are too talkative at their own default level.
@@ -295,30 +292,6 @@ def load(argv: Sequence[str] | None, prog: str, cli_opts: Sequence[Any] = ()) ->
         project="climate",
         config_files=[path] if os.path.exists(path) else [],
     )
-
-
-def reload(conf: cfg.ConfigOpts) -> None:
-    """Read the configuration files anew.
-
-    :raises ConfigurationInvalid: one cannot be read; everything stays as it was.
-    """
-    for path in _paths(conf):
-        try:
-            cfg.ConfigParser(path, {}).parse()
-        except iniparser.ParseError as exc:
-            # oslo.config would log the line itself, which may hold a password.
-            reason = f"line {exc.lineno}: {exc.msg}"
-            raise exception.ConfigurationInvalid(where=path, reason=reason) from None
-        except OSError as exc:
-            raise exception.ConfigurationInvalid(where=path, reason=exc.strerror) from exc
-    conf.reload_config_files()
-
-
-def _paths(conf: cfg.ConfigOpts) -> list[str]:
-    found = list(conf.config_file or ())
-    for folder in conf.config_dir or ():
-        found += sorted(glob.glob(os.path.join(folder, "*.conf")))
-    return found
 
 
 def list_opts() -> list[tuple[str | None, list[Any]]]:

@@ -7,18 +7,15 @@ register on, and whoever needs a value is given it.
 
 from __future__ import annotations
 
-import glob
 import os
 import socket
 from collections.abc import Sequence
 from typing import Any
 
 from oslo_config import cfg
-from oslo_config import iniparser
 from oslo_log import log
 from oslo_middleware import cors
 
-from kwapi import exception
 from kwapi import service
 
 #: Loggers that are too talkative at their own default level.
@@ -229,31 +226,6 @@ def load(
     return service.prepare(
         argv, prog, register=(register_opts,), cli_opts=cli_opts, config_files=found
     )
-
-
-def paths(conf: cfg.ConfigOpts) -> list[str]:
-    """Return every configuration file that was read, in that order."""
-    found = list(conf.config_file or ())
-    for folder in conf.config_dir or ():
-        found += sorted(glob.glob(os.path.join(folder, "*.conf")))
-    return found
-
-
-def reload(conf: cfg.ConfigOpts) -> None:
-    """Read the configuration files anew.
-
-    :raises ConfigurationInvalid: one cannot be read; everything stays as it was.
-    """
-    for path in paths(conf):
-        try:
-            cfg.ConfigParser(path, {}).parse()
-        except iniparser.ParseError as exc:
-            # oslo.config would log the line itself, which may hold a password.
-            reason = f"line {exc.lineno}: {exc.msg}"
-            raise exception.ConfigurationInvalid(where=path, reason=reason) from None
-        except OSError as exc:
-            raise exception.ConfigurationInvalid(where=path, reason=exc.strerror) from exc
-    conf.reload_config_files()
 
 
 def list_opts() -> list[tuple[str | None, list[Any]]]:

@@ -7,7 +7,9 @@ what it does is its own affair.
 
 from __future__ import annotations
 
+import glob
 import logging
+import os
 import queue
 import re
 import signal
@@ -19,8 +21,11 @@ from typing import Any
 from typing import Protocol
 
 from oslo_config import cfg
+from oslo_config import iniparser
 from oslo_log import log
 from pbr import version
+
+from kwapi import exception
 
 LOG = logging.getLogger(__name__)
 
@@ -68,6 +73,31 @@ def prepare(
     )
     log.setup(conf, project)
     return conf
+
+
+def paths(conf: cfg.ConfigOpts) -> list[str]:
+    """Return every configuration file that was read, in that order."""
+    found = list(conf.config_file or ())
+    for folder in conf.config_dir or ():
+        found += sorted(glob.glob(os.path.join(folder, "*.conf")))
+    return found
+
+
+def reread(conf: cfg.ConfigOpts) -> None:
+    """Read the configuration files anew.
+
+    :raises ConfigurationInvalid: one cannot be read; everything stays as it was.
+    """
+    for path in paths(conf):
+        try:
+            cfg.ConfigParser(path, {}).parse()
+        except iniparser.ParseError as exc:
+            # oslo.config would log the line itself, which may hold a password.
+            reason = f"line {exc.lineno}: {exc.msg}"
+            raise exception.ConfigurationInvalid(where=path, reason=reason) from None
+        except OSError as exc:
+            raise exception.ConfigurationInvalid(where=path, reason=exc.strerror) from exc
+    conf.reload_config_files()
 
 
 def exit_status(prog: str, main: Callable[[], int], *refusals: type[Exception]) -> int:

@@ -69,7 +69,7 @@ class Planning:
 
         :raises ConfigurationInvalid: some of it is wrong; it stays as it was.
         """
-        options.reload(self._conf)
+        service.reread(self._conf)
         self._planner.options = planning_options.options_of(self._conf)
 
 

@@ -71,7 +71,7 @@ class Ranking:
 
         :raises ConfigurationInvalid: some of it is wrong; it stays as it was.
         """
-        options.reload(self._conf)
+        service.reread(self._conf)
         chosen = ranking_options.options_of(self._conf)
         kwapi = ranking_options.open_kwapi(self._conf)
         self._ranking.configure(chosen)

@@ -54,7 +54,7 @@ class Listening:
 
     def reload(self) -> None:
         """Take up the signing keys that are configured now."""
-        options.reload(self._conf)
+        service.reread(self._conf)
         self._listener.set_verifier(transports.verifier_of(self._conf))
 
 

@@ -86,7 +86,7 @@ class SigningKey:
 
     def reload(self) -> None:
         """Take up another key; what was signed with the one before is still good."""
-        options.reload(self._conf)
+        service.reread(self._conf)
         self._publisher.signer.use(*transports.signing_key_of(self._conf))
 
 
@@ -137,6 +137,6 @@ def _run(argv: Sequence[str] | None) -> int:
     if conf.check:
         return check_wattmeters(conf.check, conf.drivers.hung_after_seconds)
     publisher = build_publisher(conf, transports.get_transport(conf))
-    load = functools.partial(configuration.read, options.paths(conf))
+    load = functools.partial(configuration.read, service.paths(conf))
     service.run(publisher, SigningKey(conf, publisher), build_manager(conf, publisher, load))
     return 0

@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 
-from kwapi import conf as options
 from kwapi import exception
 from kwapi import service
 from kwapi.api import app
@@ -98,7 +97,7 @@ def build_server(application: Any, conf: cfg.ConfigOpts, group: str) -> server.S
 
 def _wattmeters(conf: cfg.ConfigOpts) -> tuple[list[str], _SimulatedRack | None]:
     """Return the files that name the wattmeters, and the rack if that is simulated."""
-    paths = options.paths(conf)
+    paths = service.paths(conf)
     found = configuration.read(paths)
     if found.wattmeters or found.mistakes:
         return paths, None
