@@ -164,7 +164,7 @@ def measure(
         elapsed, cpu = (statistics.median(column) for column in zip(*taken))
         _print(name, "ms", AIM_MILLISECONDS, elapsed, f"of them CPU {cpu:.1f}")
     hosts = len(inventory.get_hosts(EXPRESSION))
-    known = len(inventory.list_names())
+    known = len(inventory.list_names()["ids"])
     _print("memory at most", "MB", AIM_MB, _most_mb())
     print(f"  {hosts} of {known} hosts match; {started_mb:.0f} MB were there before any host")
 

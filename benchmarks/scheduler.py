@@ -29,6 +29,7 @@ from nova import monkey_patch
 
 monkey_patch.patch()
 
+# After that, as in Nova itself: hence E402.
 from nova import objects  # noqa: E402
 from nova.scheduler import filters  # noqa: E402
 from nova.scheduler import host_manager  # noqa: E402

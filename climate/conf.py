@@ -66,6 +66,8 @@ LEASE_API_OPTS = [
         "max_body_bytes",
         default=114_688,
         min=1024,
+        # kwapi.web.server takes twice as much, for what chunks are wrapped in.
+        max=524_288,
         help="A request with a longer body is refused: 413.",
     ),
     cfg.IntOpt(

@@ -37,9 +37,11 @@ def build_app(
     planning: plannings.PlanningAPI,
     ranking: rankings.RankingAPI,
     clock: clocks.Clock | None = None,
+    health: plannings.PlanningAPI | None = None,
 ) -> Any:
     """Return the API over the services.
 
+    :param health: what ``/healthcheck`` asks; ``planning``, if it need not be sooner.
     :raises ConfigFileValueError, InvalidRuleDefault..: what oslo says of a
         configuration or policy file that is wrong.
     """
@@ -54,7 +56,7 @@ def build_app(
     )
     api = bodies.Bodies(resource.Application(tree, enforcer), options.max_body_bytes)
     return pipeline.wrap(
-        _Healthcheck(api, conf, planning),
+        _Healthcheck(api, conf, health or planning),
         conf,
         service="climate",
         auth_strategy=options.auth_strategy,

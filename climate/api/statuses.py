@@ -15,6 +15,7 @@ from climate.api import types
 from climate.rpc import inventory as inventories
 from climate.rpc import planning as plannings
 from kwapi import exception
+from kwapi import outage
 
 LOG = logging.getLogger(__name__)
 
@@ -24,7 +25,11 @@ class Statuses:
 
     def __init__(self, inventory: inventories.InventoryAPI) -> None:
         self._inventory = inventory
-        self._away = False
+        self._outage = outage.Outage(
+            LOG,
+            "Leases are shown without the status of their hosts: %(reason)s",
+            "The status of leased hosts is known again",
+        )
 
     def get(self, who: context.RequestContext, leases: Iterable[plannings.Lease]) -> types.Statuses:
         """Return the status of the leases' hosts by id, or None: nobody knows."""
@@ -36,12 +41,5 @@ class Statuses:
             names = self._inventory.list_names(who, ids)
         except exception.KwapiException as exc:
             failure = exc
-        self._log(failure)
+        self._outage.note(failure)
         return None if failure else {host["id"]: host["status"] for host in names}
-
-    def _log(self, failure: Exception | None) -> None:
-        if failure is not None and not self._away:
-            LOG.warning("Leases are shown without the status of their hosts: %s", failure)
-        if failure is None and self._away:
-            LOG.info("The status of leased hosts is known again")
-        self._away = failure is not None

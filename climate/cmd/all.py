@@ -17,7 +17,6 @@ from oslo_config import cfg
 from oslo_policy import policy
 
 from climate import conf as climate_options
-from climate.api import app
 from climate.cmd import api
 from climate.cmd import benchmark
 from climate.cmd import introduction
@@ -25,9 +24,6 @@ from climate.cmd import inventory
 from climate.cmd import planning
 from climate.cmd import ranking
 from climate.db import models
-from climate.rpc import inventory as inventory_rpc
-from climate.rpc import planning as planning_rpc
-from climate.rpc import ranking as ranking_rpc
 from climate.rpc import transport as transports
 from kwapi import conf as kwapi_options
 from kwapi import exception
@@ -38,6 +34,7 @@ from kwapi.db import migration
 from kwapi.db import transaction
 from kwapi.simulator import rack
 from kwapi.web import server
+from kwapi.web import workers
 
 _PROG = "kwapi-climate"
 #: Two FMA units of four doubles each, two operations a multiply-add (AVX2).
@@ -99,22 +96,15 @@ def _set_defaults(
 
 
 def _build_climate(conf: cfg.ConfigOpts) -> list[service.Component]:
-    api.require_safe(conf)
+    workers.require_safe(conf, "lease_api")
     transport = transports.get_transport(conf, "fake://")
     engine = transaction.build(conf, models.SCHEMA.sqlite_file).writer.get_engine()
     migration.upgrade(engine, schema=models.SCHEMA)
-    timeout_seconds = conf.lease_api.rpc_timeout_seconds
-    application = app.build_app(
-        conf,
-        inventory_rpc.InventoryAPI(transport, timeout_seconds),
-        planning_rpc.PlanningAPI(transport, timeout_seconds),
-        ranking_rpc.RankingAPI(transport, timeout_seconds),
-    )
     return [
         *inventory.build(conf, transport),
         *planning.build(conf, transport),
         *ranking.build(conf, transport),
-        one_process.build_server(application, conf, "lease_api"),
+        workers.build_server(api.build_app(conf, transport), conf, "lease_api"),
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from climate import conf as options
+from climate.cmd import process
 from climate.db import models
 from climate.inventory import efficiency
 from climate.inventory import manager
@@ -24,9 +24,7 @@ from climate.inventory.sources import source
 from climate.rpc import inventory as rpc
 from climate.rpc import ranking as rankings
 from climate.rpc import transport as transports
-from kwapi import exception
 from kwapi import service
-from kwapi.db import migration
 from kwapi.db import transaction
 
 _PROG = "climate-inventory"
@@ -34,17 +32,46 @@ _PROG = "climate-inventory"
 _RANKING_SECONDS = 10.0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run until a signal; return the exit status."""
-    run = functools.partial(_run, argv)
-    return service.exit_status(_PROG, run, exception.KwapiException)
+class Inventory:
+    """What reads the source, the hosts and what asks for them, as one component."""
 
+    def __init__(self, conf: cfg.ConfigOpts, transport: Any) -> None:
+        """Prepare; connects to nothing yet.
 
-def _run(argv: Sequence[str] | None) -> int:
-    conf = options.load(argv, _PROG)
-    migration.require(conf, models.SCHEMA)
-    service.run(*build(conf, transports.get_transport(conf)))
-    return 0
+        :raises ConfigurationInvalid: there is no such source of hosts, or no such database.
+        """
+        self._conf = conf
+        store = stores.Store(transaction.build(conf, models.SCHEMA.sqlite_file))
+        self._inventory = manager.Inventory(store, _limits_of(conf))
+        self._worker = worker.Worker(
+            functools.partial(source.load, conf),
+            store,
+            _pace_of(conf),
+            refreshed=self._inventory.refresh,
+            ranked=efficiency.Efficiency(rankings.RankingAPI(transport, _RANKING_SECONDS)),
+        )
+        endpoint = manager.Endpoint(self._inventory)
+        self._server = transports.Server(transport, rpc.TOPIC, socket.gethostname(), endpoint)
+
+    def start(self) -> None:
+        """Read and answer from now on."""
+        self._worker.start()
+        self._server.start()
+
+    def stop(self) -> None:
+        """Finish what was asked."""
+        self._server.stop()
+        self._worker.stop()
+
+    def reload(self) -> None:
+        """Read the source at once, as it is configured now; take up how often, and the limits.
+
+        :raises ConfigurationInvalid: some of it is wrong; it stays as it was.
+        """
+        service.reread(self._conf)
+        pace, limits = _pace_of(self._conf), _limits_of(self._conf)
+        self._worker.reload(pace)
+        self._inventory.limits = limits
 
 
 def build(conf: cfg.ConfigOpts, transport: Any) -> list[service.Component]:
@@ -52,22 +79,20 @@ def build(conf: cfg.ConfigOpts, transport: Any) -> list[service.Component]:
 
     :raises ConfigurationInvalid: there is no such source of hosts, or no such database.
     """
-    store = stores.Store(transaction.build(conf, models.SCHEMA.sqlite_file))
-    limits = manager.Limits(
-        conf.inventory.max_properties_length, conf.inventory.max_properties_depth
-    )
-    inventory = manager.Inventory(store, limits)
-    pace = worker.Pace(conf.inventory.refresh_seconds, conf.inventory.max_refresh_seconds)
-    ranked = efficiency.Efficiency(rankings.RankingAPI(transport, _RANKING_SECONDS))
-    reading = worker.Worker(
-        functools.partial(source.load, conf),
-        store,
-        pace,
-        refreshed=inventory.refresh,
-        ranked=ranked,
-    )
-    endpoint = manager.Endpoint(inventory)
-    return [reading, transports.Server(transport, rpc.TOPIC, socket.gethostname(), endpoint)]
+    return [Inventory(conf, transport)]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until a signal; return the exit status."""
+    return process.main(_PROG, build, argv)
+
+
+def _pace_of(conf: cfg.ConfigOpts) -> worker.Pace:
+    return worker.Pace(conf.inventory.refresh_seconds, conf.inventory.max_refresh_seconds)
+
+
+def _limits_of(conf: cfg.ConfigOpts) -> manager.Limits:
+    return manager.Limits(conf.inventory.max_properties_length, conf.inventory.max_properties_depth)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Owns how the parts of this process are put together.
 
 from __future__ import annotations
 
-import functools
 import socket
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from climate import conf as options
+from climate.cmd import process
 from climate.db import models
 from climate.ranking import manager
 from climate.ranking import options as ranking_options
@@ -24,9 +23,7 @@ from climate.ranking import store as stores
 from climate.rpc import inventory as inventories
 from climate.rpc import ranking as rpc
 from climate.rpc import transport as transports
-from kwapi import exception
 from kwapi import service
-from kwapi.db import migration
 from kwapi.db import transaction
 
 _PROG = "climate-ranking"
@@ -78,25 +75,17 @@ class Ranking:
         self._sampler.configure(kwapi, chosen)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run until a signal; return the exit status."""
-    run = functools.partial(_run, argv)
-    return service.exit_status(_PROG, run, exception.KwapiException)
-
-
-def _run(argv: Sequence[str] | None) -> int:
-    conf = options.load(argv, _PROG)
-    migration.require(conf, models.SCHEMA)
-    service.run(*build(conf, transports.get_transport(conf)))
-    return 0
-
-
 def build(conf: cfg.ConfigOpts, transport: Any) -> list[service.Component]:
     """Return the parts, in the order to start them.
 
     :raises ConfigurationInvalid: an option or the performances file is wrong.
     """
     return [Ranking(conf, transport)]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until a signal; return the exit status."""
+    return process.main(_PROG, build, argv)
 
 
 if __name__ == "__main__":

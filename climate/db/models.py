@@ -16,8 +16,8 @@ import pathlib
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
+from kwapi.db import columns
 from kwapi.db import migration
 
 METADATA = sa.MetaData()
@@ -29,26 +29,11 @@ SCHEMA = migration.Schema(
     "climate.sqlite",
 )
 
-NAME_LENGTH = 255
 ID_LENGTH = 64
-
-#: MariaDB.  "nopad": with utf8mb4_bin "a" and "a " would be the same key.
-_MARIADB: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_nopad_bin",
-    "mariadb_engine": "InnoDB",
-    "mariadb_charset": "utf8mb4",
-    "mariadb_collate": "utf8mb4_nopad_bin",
-}
 
 
 def _id(column: str, **kwargs: Any) -> sa.Column[str]:
     return sa.Column(column, sa.String(ID_LENGTH), **{"nullable": False, **kwargs})
-
-
-def _name(column: str, **kwargs: Any) -> sa.Column[str]:
-    return sa.Column(column, sa.String(NAME_LENGTH), **{"nullable": False, **kwargs})
 
 
 def _time(column: str, **kwargs: Any) -> sa.Column[int]:
@@ -60,26 +45,17 @@ def _time(column: str, **kwargs: Any) -> sa.Column[int]:
 _count = _time
 
 
-def _number(column: str) -> sa.Column[float]:
-    return sa.Column(column, sa.Double, nullable=False)
-
-
-def _text(column: str) -> sa.Column[str]:
-    kind = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
-    return sa.Column(column, kind, nullable=False)
-
-
 #: What the source said of each host ever seen; ``properties`` is a JSON object.
 #: ``status``: up, down, or missing from the source since ``seen_at``.
 HOSTS = sa.Table(
     "hosts",
     METADATA,
     _count("id", primary_key=True, autoincrement=True),
-    _name("name", unique=True),
+    columns.name("name", unique=True),
     sa.Column("status", sa.String(16), nullable=False),
-    _text("properties"),
+    columns.text("properties"),
     _time("seen_at"),
-    **_MARIADB,
+    **columns.MARIADB,
 )
 
 #: One row, written whenever hosts change: whoever keeps them in memory looks here.
@@ -89,7 +65,7 @@ INVENTORY = sa.Table(
     _count("id", primary_key=True, autoincrement=False),
     _count("version"),
     _time("refreshed_at"),
-    **_MARIADB,
+    **columns.MARIADB,
 )
 
 #: One row, whose lock orders all that write to the calendars: it is taken first.
@@ -98,7 +74,7 @@ PLANNING = sa.Table(
     METADATA,
     _count("id", primary_key=True, autoincrement=False),
     _count("version"),
-    **_MARIADB,
+    **columns.MARIADB,
 )
 
 #: One row for each host ever asked for, and the version that last touched its
@@ -107,9 +83,9 @@ CALENDARS = sa.Table(
     "calendars",
     METADATA,
     _count("host_id", primary_key=True, autoincrement=False),
-    _name("host_name"),
+    columns.name("host_name"),
     _count("version", index=True),
-    **_MARIADB,
+    **columns.MARIADB,
 )
 
 #: Every longest period in which no lease holds the host.  Whoever deletes the
@@ -120,7 +96,7 @@ FREE_PERIODS = sa.Table(
     _count("host_id", primary_key=True, autoincrement=False),
     _time("starts_at", primary_key=True, autoincrement=False),
     _time("ends_at"),
-    **_MARIADB,
+    **columns.MARIADB,
 )
 
 #: A lease's hold on one host.  With the free periods they are all of time.
@@ -132,7 +108,7 @@ RESERVATIONS = sa.Table(
     _time("ends_at"),
     _id("lease_id", index=True),
     sa.Index("ix_reservations_ends_at", "ends_at", "starts_at"),
-    **_MARIADB,
+    **columns.MARIADB,
 )
 
 #: ``number`` orders leases by creation, for pages.
@@ -141,9 +117,9 @@ LEASES = sa.Table(
     METADATA,
     _count("number", primary_key=True, autoincrement=True),
     _id("id", unique=True),
-    _name("name", nullable=True),
-    _name("project_id"),
-    _name("user_id"),
+    columns.name("name", nullable=True),
+    columns.name("project_id"),
+    columns.name("user_id"),
     sa.Column("status", sa.String(16), nullable=False),
     _time("start_time"),
     _time("end_time"),
@@ -152,7 +128,7 @@ LEASES = sa.Table(
     _time("duration"),
     _count("quantity"),
     _count("hosts_max"),
-    _text("host_properties"),
+    columns.text("host_properties"),
     sa.Column("objective", sa.String(16), nullable=False),
     _time("created_at"),
     _time("updated_at"),
@@ -162,7 +138,7 @@ LEASES = sa.Table(
     sa.Index("ix_leases_start", "status", "start_time"),
     sa.Index("ix_leases_end", "status", "end_time"),
     sa.Index("ix_leases_expiry", "status", "expires_at"),
-    **_MARIADB,
+    **columns.MARIADB,
 )
 
 #: What happened to leases and is not yet on the bus; written with what
@@ -173,10 +149,10 @@ EVENTS = sa.Table(
     _count("number", primary_key=True, autoincrement=True),
     _id("id", unique=True),
     sa.Column("event_type", sa.String(64), nullable=False),
-    _text("payload"),
+    columns.text("payload"),
     _time("created_at"),
     _time("claimed_until"),
-    **_MARIADB,
+    **columns.MARIADB,
 )
 
 #: One row, whose lock orders all that write to the next two.  ``version`` counts
@@ -187,18 +163,18 @@ RANKING = sa.Table(
     _count("id", primary_key=True, autoincrement=False),
     _count("version"),
     _time("sampled_at"),
-    **_MARIADB,
+    **columns.MARIADB,
 )
 
 #: What hosts can compute, as somebody recorded it: flop/s, double precision.
 PERFORMANCES = sa.Table(
     "performances",
     METADATA,
-    _name("host", primary_key=True),
-    _number("flops"),
-    _name("detail"),
+    columns.name("host", primary_key=True),
+    columns.number("flops"),
+    columns.name("detail"),
     _time("recorded_at"),
-    **_MARIADB,
+    **columns.MARIADB,
 )
 
 #: What was observed of a host in an hour: a ranking.power_model.Statistics.
@@ -207,17 +183,17 @@ OBSERVATIONS = sa.Table(
     "observations",
     METADATA,
     _time("hour", primary_key=True, autoincrement=False),
-    _name("host", primary_key=True),
-    _number("measured_at"),
+    columns.name("host", primary_key=True),
+    columns.number("measured_at"),
     _count("n"),
-    _number("sum_load"),
-    _number("sum_watts"),
-    _number("sum_load2"),
-    _number("sum_load_watts"),
-    _number("sum_watts2"),
-    _number("min_watts"),
-    _number("max_watts"),
-    **_MARIADB,
+    columns.number("sum_load"),
+    columns.number("sum_watts"),
+    columns.number("sum_load2"),
+    columns.number("sum_load_watts"),
+    columns.number("sum_watts2"),
+    columns.number("min_watts"),
+    columns.number("max_watts"),
+    **columns.MARIADB,
 )
 
 #: The only row of INVENTORY, of PLANNING and of RANKING.

@@ -18,6 +18,7 @@ from climate.inventory import host
 from climate.inventory import manager
 from climate.rpc import ranking as rankings
 from kwapi import exception
+from kwapi import outage
 
 LOG = logging.getLogger(__name__)
 
@@ -40,7 +41,13 @@ class Efficiency:
     def __init__(self, ranking: rankings.RankingAPI) -> None:
         self._ranking = ranking
         self._known: dict[str, _Known] = {}
-        self._away = False
+        self._outage = outage.Outage(
+            LOG,
+            "Hosts are not ranked by flop/W just now: %(reason)s",
+            "Hosts are ranked by flop/W again",
+            # No fault: a cloud may do without climate-ranking.
+            level=logging.INFO,
+        )
 
     def ask(self) -> bool:
         """Ask anew; return whether the answer is another one."""
@@ -49,7 +56,7 @@ class Efficiency:
             answer = self._ranking.rank_hosts(context.RequestContext(overwrite=False))
         except exception.KwapiException as exc:
             failure = exc
-        self._log(failure)
+        self._outage.note(failure)
         # One that has only just started knows no host yet.
         if failure is not None or not answer["as_of"]:
             return False
@@ -71,13 +78,6 @@ class Efficiency:
             filled["watts"] = known.watts
         # Another mapping: the source may keep its own.
         return of._replace(properties={**of.properties, **filled}) if filled else of
-
-    def _log(self, failure: Exception | None) -> None:
-        if failure is not None and not self._away:
-            LOG.info("Hosts are not ranked by flop/W just now: %s", failure)
-        if failure is None and self._away:
-            LOG.info("Hosts are ranked by flop/W again")
-        self._away = failure is not None
 
 
 def _know(ranked: rankings.Ranked) -> _Known:

@@ -79,10 +79,13 @@ class _Snapshot:
 
 
 class Inventory:
-    """The hosts, for any number of threads."""
+    """The hosts, for any number of threads.
+
+    :ivar limits: of expressions; may be exchanged at any time.
+    """
 
     def __init__(self, store: stores.Store, limits: Limits) -> None:
-        self._store, self._limits = store, limits
+        self._store, self.limits = store, limits
         self._lock = threading.Lock()
         self._snapshot = _Snapshot(-1, ())
 
@@ -135,12 +138,16 @@ class Inventory:
             "excluded": [] if found else _count_excluded(snapshot, wanted),
         }
 
-    def list_names(self, ids: Iterable[int] | None = None) -> list[rpc.HostName]:
+    def list_names(self, ids: Iterable[int] | None = None) -> rpc.Names:
         """Return name and status of the hosts of these ids, or of all, smallest id first."""
         hosts = self._load().hosts
         wanted = hosts if ids is None else sorted(set(ids) & hosts.keys())
         known = [hosts[host_id] for host_id in wanted]
-        return [{"id": each.id, "name": each.name, "status": each.status} for each in known]
+        return {
+            "ids": [each.id for each in known],
+            "names": [each.name for each in known],
+            "statuses": [each.status for each in known],
+        }
 
     def list_capacities(self) -> rpc.Capacities:
         """Return what all hosts are that are not missing, and how much of them is in use."""
@@ -159,7 +166,8 @@ class Inventory:
         }
 
     def _parse(self, properties: object) -> expressions.Expression:
-        return expressions.parse(properties, self._limits.max_length, self._limits.max_depth)
+        limits = self.limits
+        return expressions.parse(properties, limits.max_length, limits.max_depth)
 
     def _load(self) -> _Snapshot:
         with self._lock:
@@ -198,7 +206,7 @@ class Endpoint:
         return self._inventory.list_capacities()
 
     @transport.expected
-    def list_names(self, who: context.RequestContext, ids: object = None) -> list[rpc.HostName]:
+    def list_names(self, who: context.RequestContext, ids: object = None) -> rpc.Names:
         """Return name and status of the hosts of these ids, or of all."""
         if ids is None:
             return self._inventory.list_names()

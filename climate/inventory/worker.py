@@ -56,7 +56,7 @@ class Pace(NamedTuple):
 
 
 class Worker:
-    """Reads the source in a thread of its own; a component of a process."""
+    """Reads the source in a thread of its own."""
 
     def __init__(
         self,
@@ -76,10 +76,8 @@ class Worker:
         """
         self._load_source, self._source = load_source, load_source()
         self._store, self._refreshed, self._ranked = store, refreshed, ranked
-        self._pace, self._clock = pace, clock or clocks.Clock()
-        first_seconds = min(_FIRST_RETRY_SECONDS, pace.refresh_seconds)
-        longest_seconds = max(pace.max_refresh_seconds, first_seconds)
-        self._backoff = clocks.Backoff(first_seconds, longest_seconds)
+        self._clock = clock or clocks.Clock()
+        self._pace, self._backoff = pace, _backoff_of(pace)
         self._away: type[Exception] | None = None
         self._complaints: set[str] = set()
         self._wake, self._stopping = threading.Event(), threading.Event()
@@ -96,12 +94,15 @@ class Worker:
         if self._thread.is_alive():
             self._thread.join(_STOP_SECONDS)
 
-    def reload(self) -> None:
+    def reload(self, pace: Pace | None = None) -> None:
         """Read the source at once, as it is configured now.
 
+        :param pace: to go on at; by default as before.
         :raises ConfigurationInvalid: it is wrong; the one before is read on.
         """
         self._source = self._load_source()
+        if pace is not None:
+            self._pace, self._backoff = pace, _backoff_of(pace)
         self._away = None
         self._wake.set()
 
@@ -164,6 +165,11 @@ class Worker:
             seconds,
             exc_info=None if isinstance(failure, _EXPECTED) else failure,
         )
+
+
+def _backoff_of(pace: Pace) -> clocks.Backoff:
+    first_seconds = min(_FIRST_RETRY_SECONDS, pace.refresh_seconds)
+    return clocks.Backoff(first_seconds, max(pace.max_refresh_seconds, first_seconds))
 
 
 def _tell_changes(changes: stores.Changes, known: int) -> None:

@@ -10,7 +10,6 @@ Telling has a thread of its own: leases start and end while the broker is away.
 from __future__ import annotations
 
 import logging
-import math
 import threading
 from collections.abc import Callable
 
@@ -20,6 +19,7 @@ from climate.planning import store as stores
 from kwapi import clock as clocks
 from kwapi import exception as kwapi_exception
 from kwapi import messaging
+from kwapi import outage
 
 LOG = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ class Janitor:
         self._store, self._sender, self._clock = store, sender, clock
         self._tick_seconds, self.keep_ended_days = tick_seconds, keep_ended_days
         self._forget_at = clock.monotonic()
-        self._database = _Outage(clock, "The database")
-        self._broker = _Outage(clock, "The broker")
+        self._database = _outage_of("The database", clock)
+        self._broker = _outage_of("The broker", clock)
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._repeat, args=(step,), name=name, daemon=True)
@@ -149,31 +149,11 @@ class Janitor:
         return False
 
 
-class _Outage:
-    """Tells once that something is away, and once that it is back."""
-
-    def __init__(self, clock: clocks.Clock, what: str) -> None:
-        self._clock, self._what = clock, what
-        self._since: float | None = None
-        self._ended_at = -math.inf
-        self._lock = threading.Lock()
-
-    def begin(self, reason: object, tried_at: float) -> None:
-        """Note that it is away, for this reason, as a try shows that began then."""
-        with self._lock:
-            # What began before another thread found it back is old news.
-            begins = self._since is None and tried_at > self._ended_at
-            if begins:
-                self._since = self._clock.monotonic()
-        if begins:
-            LOG.error("%s is away, leases wait for it: %s", self._what, reason)
-
-    def end(self) -> bool:
-        """Note that it is there; return whether it was away."""
-        with self._lock:
-            begun, self._since = self._since, None
-            if begun is None:
-                return False
-            self._ended_at = self._clock.monotonic()
-        LOG.info("%s is back after %.0f s", self._what, self._clock.monotonic() - begun)
-        return True
+def _outage_of(what: str, clock: clocks.Clock) -> outage.Outage:
+    return outage.Outage(
+        LOG,
+        f"{what} is away, leases wait for it: %(reason)s",
+        f"{what} is back after %(seconds).0f s",
+        level=logging.ERROR,
+        clock=clock,
+    )

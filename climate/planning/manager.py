@@ -52,6 +52,7 @@ class Planner:
     ) -> None:
         self.options = options
         self._store, self._clock = store, clock
+        self._candidates = request.CandidatesReader()
         self._booking = booking.Booking(store, clock, random or np.random.default_rng())
 
     def make_proposal(
@@ -75,7 +76,7 @@ class Planner:
         :meth:`climate.rpc.planning.PlanningAPI.make_proposal`, and so are the errors.
         """
         options, now = self.options, self._now()
-        candidates = request.candidates(hosts, options.default_host_watts)
+        candidates = self._candidates.read(hosts, options.default_host_watts)
         start, end = request.window(start_time, end_time, duration, now, options.max_ahead_seconds)
         quantity = request.whole("quantity", quantity, 1)
         hosts_max = request.optional(request.whole, "hosts_max", hosts_max, quantity) or quantity

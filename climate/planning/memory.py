@@ -26,6 +26,7 @@ class Memory:
         self._free = availability.FreePeriods.of(())
         self._host_ids: set[int] = set()
         self._names: dict[int, str] = {}
+        self._learnt: Mapping[int, str] | None = None
 
     def refresh(self) -> availability.FreePeriods:
         """Return what is free now.
@@ -46,17 +47,23 @@ class Memory:
         if self._version >= 0:
             # A backup was restored: whom we told of is not in it, perhaps.
             self._names.clear()
+            self._learnt = None
         self._free = availability.FreePeriods.of(loaded.rows)
         self._host_ids = set(loaded.host_ids)
 
     def learn(self, hosts: Mapping[int, str]) -> None:
         """Have the store know these hosts, by these names.
 
+        :param hosts: not to be changed afterwards.
         :raises StoreUnavailable: the database is away.
         """
         with self._lock:
-            # As a set at first: nearly always there is nothing new in ten thousand.
+            # The same once more, most often.  Else as a set at first: nearly
+            # always there is nothing new in ten thousand.
+            if hosts is self._learnt:
+                return
             if hosts.items() <= self._names.items():
+                self._learnt = hosts
                 return
             new = {id_: name for id_, name in hosts.items() if self._names.get(id_) != name}
         self._tell(new)
@@ -76,3 +83,5 @@ class Memory:
             self._store.learn(hosts)
             with self._lock:
                 self._names.update(hosts)
+                # By other names now, perhaps.
+                self._learnt = None

@@ -25,6 +25,7 @@ from climate.rpc import ranking as rpc
 from climate.rpc import transport
 from kwapi import clock as clocks
 from kwapi import exception as kwapi_exception
+from kwapi import outage
 
 LOG = logging.getLogger(__name__)
 
@@ -50,7 +51,11 @@ class Ranking:
         self._lock = threading.Lock()
         self._seen = board.NOTHING
         self._version, self._recorded = -1, dict[str, performance.Performance]()
-        self._away = False
+        self._outage = outage.Outage(
+            LOG,
+            "The database is away, hosts are ranked by what is known: %(reason)s",
+            "The database is back",
+        )
         self._board = self._make()
 
     def update(self, seen: board.Seen) -> None:
@@ -99,7 +104,7 @@ class Ranking:
                 loaded = self._store.load_performances(self._version)
             except kwapi_exception.StoreUnavailable as exc:
                 failure = exc.details.get("reason", exc)
-            self._log(failure)
+            self._outage.note(failure)
             if loaded.performances is not None:
                 self._version, self._recorded = loaded.version, loaded.performances
                 self._board = self._make()
@@ -109,13 +114,6 @@ class Ranking:
         counting: tuple[Mapping[str, performance.Performance], ...]
         counting = (self._recorded, self._options.performances)
         return board.Board(self._seen, counting, self._table)
-
-    def _log(self, failure: object) -> None:
-        if failure is not None and not self._away:
-            LOG.warning("The database is away, hosts are ranked by what is known: %s", failure)
-        if failure is None and self._away:
-            LOG.info("The database is back")
-        self._away = failure is not None
 
 
 class Endpoint:

@@ -25,6 +25,7 @@ from climate.rpc import inventory as inventories
 from kwapi import client
 from kwapi import clock as clocks
 from kwapi import exception
+from kwapi import outage
 
 LOG = logging.getLogger(__name__)
 
@@ -60,7 +61,9 @@ class Sampler:
         self._store = store
         self._seen = board.NOTHING
         self._probes: Mapping[str, client.Probe] = {}
-        self._outages = _Outages()
+        self._inventory_outage = _outage_of("The inventory")
+        self._kwapi_outage = _outage_of("Kwapi")
+        self._database_outage = _outage_of("The database")
         self._unmeasured: set[str] = set()
         self._tries = 0
         self._wake, self._stopping = threading.Event(), threading.Event()
@@ -139,7 +142,7 @@ class Sampler:
             failure = exc
         else:
             self._seen = self._seen._replace(capacities=capacities)
-        self._outages.note("The inventory", failure)
+        self._inventory_outage.note(failure)
         return failure is None
 
     def _ask_kwapi(self) -> bool:
@@ -149,7 +152,7 @@ class Sampler:
             self._probes = self._kwapi.get_probes()
         except client.ClientError as exc:
             failure = exc
-        self._outages.note("Kwapi", failure)
+        self._kwapi_outage.note(failure)
         return failure is None
 
     def _sample(self, measured: Mapping[str, probes.Measured]) -> dict[str, stores.Sample]:
@@ -170,7 +173,7 @@ class Sampler:
             self._history.refresh(moment, self._options.window_hours, forget=counted)
         except (exception.StoreUnavailable, exception.NotStorable) as exc:
             failure = exc.details.get("reason", exc)
-        self._outages.note("The database", failure)
+        self._database_outage.note(failure)
         return failure is None
 
     def _update(self, now: float, measured: Mapping[str, probes.Measured]) -> None:
@@ -202,20 +205,12 @@ class Sampler:
         self._unmeasured = unmeasured
 
 
-class _Outages:
-    """Tells once that something is away, and once that it is back."""
-
-    def __init__(self) -> None:
-        self._away: set[str] = set()
-
-    def note(self, what: str, failure: object) -> None:
-        """Take note how it is now; None is well."""
-        if failure is None and what in self._away:
-            self._away.remove(what)
-            LOG.info("%s is back, hosts are observed again", what)
-        if failure is not None and what not in self._away:
-            self._away.add(what)
-            LOG.warning("%s is away, hosts are ranked by what is known: %s", what, failure)
+def _outage_of(what: str) -> outage.Outage:
+    return outage.Outage(
+        LOG,
+        f"{what} is away, hosts are ranked by what is known: %(reason)s",
+        f"{what} is back, hosts are observed again",
+    )
 
 
 def _list(names: Collection[str]) -> str:

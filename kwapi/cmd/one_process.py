@@ -22,7 +22,6 @@ from kwapi import exception
 from kwapi import service
 from kwapi.api import app
 from kwapi.bus import transport as transports
-from kwapi.cmd import api
 from kwapi.cmd import collector
 from kwapi.cmd import drivers
 from kwapi.collector import store as stores
@@ -32,6 +31,7 @@ from kwapi.drivers import configuration
 from kwapi.simulator import agent
 from kwapi.simulator import rack
 from kwapi.web import server
+from kwapi.web import workers
 
 
 class Parts(NamedTuple):
@@ -60,7 +60,7 @@ def set_defaults(conf: cfg.ConfigOpts) -> None:
 
 def build(conf: cfg.ConfigOpts) -> Parts:
     """Return the parts; whatever else is wrong with the configuration shows here."""
-    api.require_safe(conf)
+    workers.require_safe(conf, "api")
     Path(conf.state_path).mkdir(parents=True, exist_ok=True)
     paths, simulated = _wattmeters(conf)
     transport = transports.get_transport(conf, "fake://")

@@ -14,17 +14,14 @@ import os
 import pathlib
 import shutil
 import sys
-import unittest
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from gabbi import fixture
-from gabbi import handlers
-from gabbi import suitemaker
-from gabbi import utils
 
 from tests.functional import climate_apis
+from tests.functional import gabbis
 from tests.functional import keystone
 
 GABBITS = pathlib.Path(__file__).with_name("climate_gabbits")
@@ -143,24 +140,7 @@ class PlanningAway(Climate):
         self.climate.stop_service("planning")
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in GABBITS.glob("*.yaml")))
+@pytest.mark.parametrize("name", gabbis.names(GABBITS))
 def test_gabbit(name: str) -> None:
     """Every step of the file is answered as it says."""
-    document = utils.load_yaml(yaml_file=str(GABBITS / f"{name}.yaml"))
-    suite = suitemaker.test_suite_from_dict(
-        unittest.TestLoader(),
-        name,
-        document,
-        str(GABBITS),
-        "lease.example",
-        80,
-        sys.modules[__name__],
-        lambda: _served,
-        handlers=[handler() for handler in handlers.RESPONSE_HANDLERS],
-    )
-    result = unittest.TestResult()
-    suite.run(result)
-    told = "\n".join(f"{case}\n{text}" for case, text in result.failures + result.errors)
-    assert not told, told
-    assert result.testsRun == len(document["tests"])
-    assert not result.skipped
+    gabbis.run(GABBITS / f"{name}.yaml", "lease.example", sys.modules[__name__], _served)

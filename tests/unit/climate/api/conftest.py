@@ -4,27 +4,20 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import webob
 from oslo_config import cfg
 
-from climate import conf as options
 from climate.api import app
-from kwapi import service
 from tests import conftest
 from tests.unit.climate.api import standins
 
 
 @pytest.fixture
-def lease_conf(tmp_path: Path) -> cfg.ConfigOpts:
+def lease_conf(conf: cfg.ConfigOpts) -> cfg.ConfigOpts:
     """Climate's options at their defaults, but that everybody may ask."""
-    conf = service.prepare(
-        [], "test", register=(options.register_opts,), project="climate", config_files=[]
-    )
-    conf.set_override("state_path", str(tmp_path))
     conf.set_override("auth_strategy", "noauth", "lease_api")
     return conf
 

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import pytest
+import webob
 from oslo_config import cfg
 from oslo_middleware.healthcheck import opts
 
 from climate import exception
+from climate.api import app
 from tests.unit.climate.api import conftest
+from tests.unit.climate.api import standins
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/", "/v1"])
@@ -35,6 +38,19 @@ def test_healthcheck_while_planning_is_away(api: conftest.Api) -> None:
     error = api.refused("GET", "/healthcheck")
     assert error["status"] == 503
     assert "secret" not in error["detail"]
+
+
+def test_healthcheck_may_ask_by_a_client_of_its_own(lease_conf: cfg.ConfigOpts) -> None:
+    """One with a shorter timeout than those of requests."""
+    behind, health = standins.Planning(), standins.Planning()
+    away = exception.ServiceUnavailable(service="climate-planning", reason="test")
+    health.failing["list_leases"] = away
+    built = app.build_app(
+        lease_conf, standins.Inventory(), behind, standins.Ranking(), health=health
+    )
+    request = webob.Request.blank("/healthcheck", environ={"REMOTE_ADDR": "127.0.0.1"})
+    assert request.get_response(built).status_int == 503
+    assert behind.calls == []
 
 
 def test_healthcheck_knows_its_methods(api: conftest.Api) -> None:

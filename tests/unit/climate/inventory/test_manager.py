@@ -55,7 +55,7 @@ def known(database: inventory_contract.Database) -> Fixture:
 def test_no_hosts(known: Fixture) -> None:
     inventory = known.inventory
     assert inventory.get_hosts("[]") == []
-    assert inventory.list_names() == []
+    assert inventory.list_names()["ids"] == []
     assert inventory.match_hosts('["=", "$id", 1]') == {
         "ids": [], "names": [], "tiers": [], "watts": [], "known": 0,
         "excluded": [{"clause": '["=", "$id", 1]', "hosts": 0}],
@@ -94,10 +94,11 @@ def test_a_missing_host_matches_nothing_and_is_told(known: Fixture) -> None:
     assert inventory.get_hosts("[]") == [1]
     assert inventory.match_hosts("[]")["known"] == 1
     assert inventory.get_hosts(["=", "$status", "missing"]) == []
-    assert inventory.list_names() == [
-        {"id": 1, "name": "a", "status": "up"},
-        {"id": 2, "name": "b", "status": "missing"},
-    ]
+    assert inventory.list_names() == {
+        "ids": [1, 2],
+        "names": ["a", "b"],
+        "statuses": ["up", "missing"],
+    }
     assert inventory.get_host_details("b") == {
         "id": 2, "name": "b", "status": "missing", "on": False, "seen_at": NOW,
         "properties": {"vcpus": 4},
@@ -122,8 +123,8 @@ def test_details_by_id_and_name(known: Fixture) -> None:
 
 def test_names_of_some(known: Fixture) -> None:
     inventory = known.tell(make("a"), make("b", False), make("c"))
-    assert [each["name"] for each in inventory.list_names([3, 1, 3, 99, -1])] == ["a", "c"]
-    assert inventory.list_names([]) == []
+    assert inventory.list_names([3, 1, 3, 99, -1])["names"] == ["a", "c"]
+    assert inventory.list_names([])["ids"] == []
 
 
 def test_tiers(known: Fixture) -> None:
@@ -206,7 +207,7 @@ def test_hosts_are_read_when_they_changed_only(known: Fixture) -> None:
     inventory = manager.Inventory(counting, LIMITS)
     inventory.refresh()
     assert inventory.get_hosts("[]") == [1]
-    assert len(inventory.list_names()) == 1
+    assert len(inventory.list_names()["ids"]) == 1
     assert counting.reads == 1
     # By another service.
     known.tell(make("a"), make("b"))

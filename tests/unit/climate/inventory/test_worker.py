@@ -218,5 +218,13 @@ def test_after_a_reload_a_failure_is_told_again(made: Fixture) -> None:
     assert len(made.told()) == 2
 
 
+def test_a_reload_may_change_the_pace(made: Fixture) -> None:
+    """Of regular readings, and of tries while the source is away."""
+    made.worker.reload(worker.Pace(4, 8))
+    assert made.worker.refresh() == 4
+    made.source.failure = AWAY
+    assert [made.worker.refresh() for _ in range(3)] == [4, 8, 8]
+
+
 def test_stopping_what_was_not_started(made: Fixture) -> None:
     made.worker.stop()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import hypothesis
@@ -16,6 +17,7 @@ from tests.unit.climate.planning import planners
 
 NOW = 1_700_000_000
 YEAR = 365 * planners.DAY
+READER = request.CandidatesReader()
 ANYTHING = strategies.recursive(
     strategies.none()
     | strategies.booleans()
@@ -85,10 +87,68 @@ def test_what_are_no_hosts(value: Any) -> None:
     assert caught.value.meta == {"member": "hosts"}
 
 
+def test_the_same_hosts_are_looked_through_once() -> None:
+    """Also if they are another message's: equal columns are the same hosts."""
+    reader = request.CandidatesReader()
+    first = reader.read(planners.columns(3), 150.0)
+    assert reader.read(copy.deepcopy(planners.columns(3)), 150.0) is first
+    assert first.names == {1: "host-1", 2: "host-2", 3: "host-3"}
+    for column in first.hosts:
+        with pytest.raises(ValueError, match="read-only"):
+            column[0] = 7
+
+
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("ids", [1, 4]),
+        ("names", ["host-1", "other"]),
+        ("tiers", [0, 1]),
+        ("watts", [None, 90.0]),
+    ],
+)
+def test_other_hosts_are_others(name: str, column: list[Any]) -> None:
+    """Also if the caller's own lists have changed, and if one came between."""
+    reader = request.CandidatesReader()
+    columns = planners.columns(2)
+    for _ in range(2):
+        before = reader.read(columns, 150.0)
+        columns[name][:] = column
+        assert shown(reader.read(columns, 150.0)) == shown(request.candidates(columns, 150.0))
+        assert shown(reader.read(columns, 150.0)) != shown(before)
+        columns = planners.columns(2)
+
+
+def test_another_default_is_another_consumption() -> None:
+    """As after a reload of the configuration."""
+    reader = request.CandidatesReader()
+    watts = [reader.read(planners.columns(1), default).hosts.watts[0] for default in (150.0, 90.0)]
+    assert watts == [150.0, 90.0]
+
+
+def test_a_refusal_is_one_again() -> None:
+    """And what was read before it stays known."""
+    reader = request.CandidatesReader()
+    first = reader.read(planners.columns(2), 150.0)
+    for _ in range(2):
+        with pytest.raises(exception.RequestInvalid):
+            reader.read(planners.columns(2, watts=[None, float("nan")]), 150.0)
+    with pytest.raises(exception.RequestInvalid):
+        reader.read(None, 150.0)
+    assert reader.read(planners.columns(2), 150.0) is first
+    assert reader.read([2, 1], 150.0).names is None
+
+
+def shown(found: request.Candidates) -> tuple[Any, ...]:
+    """Return what can be compared."""
+    return *(column.tolist() for column in found.hosts), found.names
+
+
 @hypothesis.given(ANYTHING)
 def test_no_value_is_a_traceback(value: Any) -> None:
     for check in (
         lambda: request.candidates(value, 0.0),
+        lambda: READER.read(value, 0.0),
         lambda: request.window(value, NOW + 10, 1, NOW, YEAR),
         lambda: request.window(NOW, value, 1, NOW, YEAR),
         lambda: request.window(NOW, NOW + 10, value, NOW, YEAR),

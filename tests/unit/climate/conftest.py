@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A database of the ranking's on SQLite, and a configuration of Climate's."""
+"""A configuration of Climate's, and a database of its own for each test, on SQLite."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def conf(tmp_path: Path) -> cfg.ConfigOpts:
 
 
 @pytest.fixture(scope="session")
-def empty_ranking(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file without observations, not to be written to."""
-    path = tmp_path_factory.mktemp("ranking") / "climate.sqlite"
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with empty tables, not to be written to."""
+    path = tmp_path_factory.mktemp("climate") / "climate.sqlite"
     made = inventory_contract.Database(f"sqlite:///{path}")
     made.upgrade()
     made.build().writer.get_engine().dispose()
@@ -35,10 +35,10 @@ def empty_ranking(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def database(empty_ranking: Path, tmp_path: Path) -> inventory_contract.Database:
-    """A database without observations; a copy, which takes less time than a migration."""
+def database(empty: Path, tmp_path: Path) -> inventory_contract.Database:
+    """A database with empty tables; a copy, which takes less time than a migration."""
     path = tmp_path / "climate.sqlite"
-    source, target = sqlite3.connect(empty_ranking), sqlite3.connect(path)
+    source, target = sqlite3.connect(empty), sqlite3.connect(path)
     source.backup(target)
     source.close()
     target.close()

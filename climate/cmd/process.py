@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What climate-inventory, -planning and -ranking do alike: start, on a database and a broker.
+
+Owns what they refuse to start with.  Their parts are put together by their own
+modules.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+from oslo_config import cfg
+
+from climate import conf as options
+from climate.db import models
+from climate.rpc import transport as transports
+from kwapi import exception
+from kwapi import service
+from kwapi.db import migration
+
+#: Returns the parts of a process, in the order to start them, on a transport.
+Build = Callable[[cfg.ConfigOpts, Any], list[service.Component]]
+
+
+def main(prog: str, build: Build, argv: Sequence[str] | None = None) -> int:
+    """Run the parts until a signal; return the exit status."""
+    run = functools.partial(_run, prog, build, argv)
+    return service.exit_status(prog, run, exception.KwapiException)
+
+
+def _run(prog: str, build: Build, argv: Sequence[str] | None) -> int:
+    conf = options.load(argv, prog)
+    migration.require(conf, models.SCHEMA)
+    service.run(*build(conf, transports.get_transport(conf)))
+    return 0
