@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import collections
 import logging
+import operator
 from collections.abc import Collection
 from fractions import Fraction
 from typing import Any
@@ -69,13 +70,22 @@ class Audit:
         """What was last reported of each wattmeter."""
         return dict(self._statuses)
 
+    def senders(self) -> set[str]:
+        """Return the runs of senders that were heard."""
+        return {instance for instance, _ in list(self._messages)}
+
+    def readings(self) -> list[measurement.Reading]:
+        """Return all that was measured, by time."""
+        bodies = self._messages.copy().values()
+        readings = (reading for body in bodies for reading in body.readings)
+        return sorted(readings, key=operator.attrgetter("timestamp"))
+
     def series(self) -> dict[str, Series]:
         """Return time and watts of each probe's measurements, by time."""
         series: dict[str, Series] = collections.defaultdict(list)
-        for body in self._messages.copy().values():
-            for reading in body.readings:
-                for probe, watts in zip(reading.probes, reading.watts):
-                    series[probe].append((reading.timestamp, watts))
+        for reading in self.readings():
+            for probe, watts in zip(reading.probes, reading.watts):
+                series[probe].append((reading.timestamp, watts))
         return {probe: sorted(measured) for probe, measured in series.items()}
 
     def settle(self) -> None:

@@ -8,6 +8,8 @@ Broker and databases are :mod:`tests.functional.rabbitmq`'s and
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import secrets
 import signal
@@ -101,6 +103,13 @@ class Script:
         """End it as the kernel does when memory runs out: without a last word."""
         if self.is_running:
             self.stop(signal.SIGKILL)
+
+    def clear(self) -> None:
+        """Leave none of its processes behind: its workers', which outlive it for a moment."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def wait_for_log(self, pattern: str, count: int = 1) -> re.Match[str]:
         """Return the count-th match in its log as soon as it is there."""
