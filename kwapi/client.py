@@ -20,27 +20,49 @@ SERVICE_TYPE = "energy"
 
 
 class ClientError(Exception):
-    """Kwapi gave no answer, or none that can be used; a sentence says why."""
+    """Kwapi gave no answer, or none that can be used; a sentence says why.
+
+    :ivar status: of the answer, if it is that which cannot be used.
+    """
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class Probe(NamedTuple):
-    """What a probe measured last.
+    """What a probe measured last, and how it is measured; None is not known.
 
     :ivar timestamp: when, epoch seconds.
+    :ivar kwh: energy since it was first seen.
     """
 
     timestamp: float
     watts: float
+    kwh: float | None = None
+    wattmeter: str | None = None
+    period_seconds: float | None = None
+    resolution_watts: float | None = None
 
 
 class Client:
-    """Asks one Kwapi; for one thread."""
+    """Asks one Kwapi; for one thread.
 
-    def __init__(self, session: adapter.Adapter) -> None:
-        """Ask through an adapter, whose endpoint ends in ``/v1``."""
+    :ivar odd: how many probes of the last list were left out, since what is
+        said of them cannot be.
+    """
+
+    def __init__(self, session: adapter.Adapter, timeout_seconds: float | None = None) -> None:
+        """Ask through an adapter, whose endpoint ends in ``/v1``.
+
+        :param timeout_seconds: as long as an answer may take; None leaves that
+            to the session.
+        """
         self._session = session
+        self._limit = {} if timeout_seconds is None else {"timeout": timeout_seconds}
         self._etag: str | None = None
         self._probes: dict[str, Probe] = {}
+        self.odd = 0
 
     def get_probes(self) -> dict[str, Probe]:
         """Return every probe that is listed, by its id; the mapping is not to be changed.
@@ -53,21 +75,31 @@ class Client:
         if answer.status_code == 304 and self._etag:
             return self._probes
         if answer.status_code != 200:
-            raise ClientError(f"Kwapi answers {answer.status_code} to {answer.url}.")
-        self._probes = _parse(answer)
+            reason = f"Kwapi answers {answer.status_code} to {answer.url}."
+            raise ClientError(reason, answer.status_code)
+        listed = _list(answer)
+        # One that is odd is no reason to lose the others.
+        self._probes = {name: probe for name, told in listed if (probe := _parse_probe(told))}
+        self.odd = len(listed) - len(self._probes)
         self._etag = answer.headers.get("ETag")
         return self._probes
 
     def _get(self, path: str, headers: dict[str, str]) -> requests.Response:
         try:
             answer: requests.Response = self._session.get(
-                path, headers={"Accept": "application/json", **headers}, raise_exc=False
+                path,
+                headers={"Accept": "application/json", **headers},
+                raise_exc=False,
+                **self._limit,
             )
+        except exceptions.HttpError as exc:
+            # Kwapi's own answers do not raise: this was the request for a token.
+            reason = f"Keystone gives no token to ask Kwapi with: {_first_line(exc)}"
         except exceptions.ClientException as exc:
-            reason = (str(exc) or type(exc).__name__).splitlines()[0]
+            reason = f"Kwapi does not answer: {_first_line(exc)}"
         else:
             return answer
-        raise ClientError(f"Kwapi does not answer: {reason}")
+        raise ClientError(reason)
 
 
 def open_without_token(url: str, timeout_seconds: float) -> adapter.Adapter:
@@ -75,29 +107,50 @@ def open_without_token(url: str, timeout_seconds: float) -> adapter.Adapter:
 
     :param url: of its API, with ``/v1`` or without.
     """
-    endpoint = url.rstrip("/").removesuffix("/v1") + "/v1"
     session = sessions.Session(timeout=timeout_seconds)
-    return adapter.Adapter(session, endpoint_override=endpoint)
+    return adapter.Adapter(session, endpoint_override=to_endpoint(url))
 
 
-def _parse(answer: requests.Response) -> dict[str, Probe]:
+def to_endpoint(url: str) -> str:
+    """Return a URL of Kwapi's API as one that ends in ``/v1``."""
+    return url.rstrip("/").removesuffix("/v1") + "/v1"
+
+
+def _list(answer: requests.Response) -> list[tuple[str, Any]]:
     try:
-        listed = answer.json()["probes"].items()
-        # One that is odd is no reason to lose the others.
-        return {name: probe for name, told in listed if (probe := _parse_probe(told))}
-    except (AttributeError, KeyError, TypeError, ValueError):
+        listed = answer.json()["probes"]
+        if all(isinstance(told, dict) for told in listed.values()):
+            return list(listed.items())
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         pass
-    raise ClientError(f"What {answer.url} answers is no list of probes.")
+    raise ClientError(f"What {answer.url} answers is no list of probes.", answer.status_code)
 
 
-def _parse_probe(told: Any) -> Probe | None:
-    timestamp, watts = told.get("timestamp"), told.get("w")
-    if not (_is_number(timestamp) and _is_number(watts)):
+def _parse_probe(told: dict[str, Any]) -> Probe | None:
+    timestamp, watts = _to_number(told.get("timestamp")), _to_number(told.get("w"))
+    if timestamp is None or watts is None:
         return None
-    return Probe(float(timestamp), float(watts))
+    wattmeter = told.get("wattmeter")
+    return Probe(
+        timestamp,
+        watts,
+        _to_number(told.get("kwh")),
+        wattmeter if wattmeter and isinstance(wattmeter, str) else None,
+        _to_number(told.get("period_seconds")),
+        _to_number(told.get("resolution_watts")),
+    )
 
 
-def _is_number(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value)
+def _to_number(value: object) -> float | None:
+    """Return a finite number of JSON as such; None if it is anything else."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _first_line(exc: Exception) -> str:
+    return (str(exc) or type(exc).__name__).splitlines()[0]

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from oslo_config import cfg
+from oslo_config import types
 from oslo_log import log
 from oslo_middleware import cors
 
@@ -188,6 +189,202 @@ API_OPTS = [
     ),
 ]
 
+RRD_OPTS = [
+    cfg.HostAddressOpt("host", default="127.0.0.1", help="Address to serve the pages on."),
+    cfg.PortOpt("port", default=9281, help="Port to serve the pages on."),
+    cfg.IntOpt(
+        "workers",
+        min=0,
+        sample_default="<processors, at most 4>",
+        help="Processes that serve the pages; with 0 `kwapi-rrd` only writes, and another WSGI "
+        "server may serve them.",
+    ),
+    cfg.IntOpt("threads", default=4, min=1, help="Threads of each of these."),
+    cfg.StrOpt(
+        "directory",
+        default="$state_path/rrd",
+        help="Where the probes' files are, one each; of one `kwapi-rrd` alone.",
+    ),
+    cfg.StrOpt(
+        "rrdcached",
+        help="Socket of an rrdcached on this machine that writes the files, for example "
+        "/run/rrdcached.sock: for thousands of probes. Without it they are written directly.",
+    ),
+    cfg.StrOpt("rrdtool", default="rrdtool", help="The program, by name or path."),
+    cfg.ListOpt(
+        "consolidations",
+        default=["AVERAGE", "MIN", "MAX"],
+        item_type=types.String(choices=["AVERAGE", "MIN", "MAX"]),
+        help="What is kept of every step of every period. With AVERAGE alone a probe's file is "
+        "10 kB rather than 29, and peaks within a step are not shown. A change holds for new "
+        "probes.",
+    ),
+    cfg.StrOpt(
+        "pool",
+        default="kwapi-rrd",
+        help="Name of the queue in which measurements wait for `kwapi-rrd`; two on one broker "
+        "need two.",
+    ),
+    cfg.FloatOpt(
+        "flush_seconds",
+        default=2.0,
+        min=0.05,
+        max=60.0,
+        help="Measurements are written, and acknowledged, together at least this often.",
+    ),
+    cfg.IntOpt(
+        "keep_days",
+        default=400,
+        min=0,
+        help="The file of a probe that said nothing for so long is removed; 0 keeps all.",
+    ),
+    cfg.StrOpt("title", default="Kwapi", help="What the pages are headed with."),
+    cfg.FloatOpt(
+        "refresh_seconds", default=5.0, min=1.0, help="How often an open page looks for news."
+    ),
+    cfg.IntOpt(
+        "max_stacked",
+        default=20,
+        min=1,
+        help="A graph of more probes shows groups of them, that many at most.",
+    ),
+    cfg.StrOpt("currency", default="EUR", help="What energy is paid in."),
+    cfg.FloatOpt(
+        "kwh_price", default=0.25, min=0.0, help="What a kWh costs where tariff names no price."
+    ),
+    cfg.DictOpt(
+        "tariff",
+        default={},
+        help="What a kWh costs by hour of the day, as from-to: price, comma separated; for "
+        "example 22-6: 0.12, 6-22: 0.25.",
+    ),
+    cfg.StrOpt(
+        "time_zone",
+        help="Where days begin and tariffs hold, for example Europe/Paris; this machine's "
+        "own if not set.",
+    ),
+    cfg.StrOpt(
+        "auth_strategy",
+        default="noauth",
+        choices=[
+            ("keystone", "a valid Keystone token is required; see [keystone_authtoken]"),
+            ("noauth", "everybody may look; only on a loopback address"),
+            ("proxy_header", "whom a reverse proxy has let in; see proxy_user_header"),
+            ("link", "who has the link with link_key in it"),
+        ],
+        help="Who may look.",
+    ),
+    cfg.StrOpt(
+        "proxy_user_header",
+        default="X-Remote-User",
+        help="Header in which a reverse proxy names whom it has let in.",
+    ),
+    cfg.ListOpt(
+        "trusted_proxies",
+        default=["127.0.0.1", "::1"],
+        help="Addresses or networks of the reverse proxies whose header is believed.",
+    ),
+    cfg.StrOpt(
+        "link_key",
+        secret=True,
+        help="What a shared link ends in, at least 32 characters: /?key=...",
+    ),
+]
+
+CEILOMETER_OPTS = [
+    cfg.StrOpt(
+        "connection",
+        secret=True,
+        sample_default="sqlite:///<state_path>/kwapi-ceilometer.sqlite",
+        help="URL of the database in which `kwapi-ceilometer` counts; of its own, and of one "
+        "`kwapi-ceilometer` alone.",
+    ),
+    cfg.StrOpt(
+        "transport_url",
+        secret=True,
+        sample_default="<that of the measurements>",
+        help="The message bus on which Ceilometer's notification agent listens.",
+    ),
+    cfg.StrOpt("exchange", default="ceilometer", help="Exchange on which the agent listens."),
+    cfg.StrOpt(
+        "topic",
+        default="notifications",
+        help="Topic on which the agent listens; the queue is <topic>.info.",
+    ),
+    cfg.BoolOpt(
+        "durable_queues",
+        default=False,
+        help="Whether exchange and queue are durable: what [oslo_messaging_rabbit] "
+        "amqp_durable_queues says to Ceilometer's agent. With true in both, samples on their "
+        "way survive a restart of the broker.",
+    ),
+    cfg.StrOpt(
+        "event_type",
+        default="telemetry.polling",
+        help="Event type of the notifications. The default is that of Ceilometer's polling "
+        "agent, whose samples the notification agent takes as they are; another one wants a "
+        "definition in meters.d.",
+    ),
+    cfg.StrOpt(
+        "pool",
+        default="kwapi-ceilometer",
+        help="Name of the queue in which measurements wait for `kwapi-ceilometer`; two on one "
+        "broker need two.",
+    ),
+    cfg.FloatOpt(
+        "period_seconds",
+        default=60.0,
+        min=0.1,
+        help="Of each probe the first measurement in every such period becomes a sample.",
+    ),
+    cfg.ListOpt(
+        "meters",
+        default=["energy", "power"],
+        item_type=types.String(choices=["energy", "power", "hardware.ipmi.node.power"]),
+        help="Which meters are sent: energy and power of each probe, and, as "
+        "hardware.ipmi.node.power, the power of each host.",
+    ),
+    cfg.StrOpt(
+        "host_pattern",
+        default="(?P<host>.+)",
+        help="Regular expression that a probe's whole name matches, and whose group `host` is "
+        "the name of the host it feeds. By default a probe is called as its host.",
+    ),
+    cfg.DictOpt(
+        "host_probes",
+        default={},
+        help="Probes of hosts for which host_pattern will not do, such as those with several "
+        "power supplies: host:probe probe, comma separated.",
+    ),
+    cfg.FloatOpt(
+        "flush_seconds",
+        default=5.0,
+        min=0.05,
+        max=60.0,
+        help="Measurements are counted and stored, and samples sent, together at least this often.",
+    ),
+    cfg.IntOpt(
+        "max_samples_per_message",
+        default=250,
+        min=1,
+        help="A notification with more samples is split.",
+    ),
+    cfg.IntOpt(
+        "max_queued_messages",
+        default=1000,
+        min=1,
+        help="While so many messages wait for Ceilometer, no more are sent: measurements wait "
+        "in the queue named by pool. A message of 250 samples has 200 kB.",
+    ),
+    cfg.FloatOpt(
+        "max_behind_seconds",
+        default=86400.0,
+        min=60.0,
+        help="Samples that could not be sent for so long are dropped, and that is logged; "
+        "energy is counted all the same.",
+    ),
+]
+
 SIMULATOR_OPTS = [
     cfg.PortOpt("port", default=17161, help="UDP port of the simulated PDU; 0 takes any free one."),
     cfg.IntOpt("seed", default=1, help="The same seed gives the same loads."),
@@ -199,6 +396,8 @@ _GROUPS: dict[str | None, list[Any]] = {
     "drivers": DRIVERS_OPTS,
     "collector": COLLECTOR_OPTS,
     "api": API_OPTS,
+    "rrd": RRD_OPTS,
+    "ceilometer": CEILOMETER_OPTS,
     "simulator": SIMULATOR_OPTS,
 }
 

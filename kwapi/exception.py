@@ -18,6 +18,8 @@
     |-- SchemaOutdated               the database wants ``kwapi-manage db upgrade``, or climate's
     |-- ProbeNotFound                404
     |-- MeterNotFound                404
+    |-- PeriodNotFound               404
+    |-- GraphUnavailable             503, rrdtool is away or refuses the files
     |-- NotStorable                  a value that the database has no room for
     `-- StoreUnavailable             503
 
@@ -104,6 +106,18 @@ class ProbeNotFound(KwapiException):
 class MeterNotFound(KwapiException):
     msg_fmt = "Probe %(probe_id)s has no meter %(meter)s; it has %(meters)s."
     code = 404
+
+
+class PeriodNotFound(KwapiException):
+    msg_fmt = "There is no period %(period)s; there are %(periods)s."
+    code = 404
+
+
+class GraphUnavailable(KwapiException):
+    """What rrdtool said is in the log: it may name files."""
+
+    msg_fmt = "There are no graphs just now; try again."
+    code = 503
 
 
 class NotStorable(KwapiException, ValueError):

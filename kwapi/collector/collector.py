@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Has every batch counted and stored before it is acknowledged.
 
-Owns the order of things: a batch is applied in memory, stored in one
-transaction, and only then given back as handled.  Whatever goes wrong in
-between, the state is read anew from the store and the batch is applied again:
-what the store has taken already is known by its sequence numbers.
+Owns the order of things: a batch is applied in memory, its effect handed to
+whoever else wants it, stored in one transaction, and only then given back as
+handled.  Whatever goes wrong in between, the state is read anew from the store
+and the batch is applied again: what the store has taken already is known by
+its sequence numbers.
 """
 
 from __future__ import annotations
@@ -12,17 +13,44 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Protocol
 
 from kwapi import clock as clocks
 from kwapi import exception
+from kwapi import measurement
 from kwapi.bus import batch as batches
 from kwapi.collector import ledger
+from kwapi.collector import record
 from kwapi.collector import store as stores
 
 LOG = logging.getLogger(__name__)
 
 _TIDY_SECONDS = 10.0
 _STOP_SECONDS = 5.0
+
+
+class Sink(Protocol):
+    """Who else wants what is counted, before it is stored.
+
+    Whatever ends the process, what is not stored is counted again and handed
+    over again: the same, since it is counted from the same records.
+    """
+
+    def begin(self, records: Mapping[str, record.Record]) -> None:
+        """Go on from these records, as the store has them; forget what was not handed over.
+
+        :param records: by probe id; they change with what is counted.
+        """
+
+    def counted(self, reading: measurement.Reading) -> None:
+        """Take note of a reading that the records now contain."""
+
+    def hand_over(self) -> None:
+        """Return when all that was noted is where it belongs, however long it takes.
+
+        :raises batches.Stopping: the process ends before it is.
+        """
 
 
 class Collector:
@@ -33,8 +61,10 @@ class Collector:
         store: stores.Store,
         rules: ledger.Rules = ledger.Rules(),
         clock: clocks.Clock | None = None,
+        sink: Sink | None = None,
     ) -> None:
         self._store, self._rules, self._clock = store, rules, clock or clocks.Clock()
+        self._sink = sink
         self._ledger: ledger.Ledger | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -84,15 +114,12 @@ class Collector:
         books, self._ledger = self._ledger, None
         try:
             if books is None:
-                books = ledger.Ledger(
-                    self._store.load(),
-                    self._rules,
-                    self._clock.time(),
-                    self._store.list_drivers(),
-                )
+                books = self._load()
             step(books)
             changes = books.changes()
             if changes is not None:
+                if self._sink is not None:
+                    self._sink.hand_over()
                 self._store.save(changes)
                 books.stored()
         except (exception.ConcurrentUpdate, exception.StoreUnavailable) as exc:
@@ -101,6 +128,14 @@ class Collector:
         # Only now: after any other fault, too, memory may be ahead of the store.
         self._ledger = books
         return None
+
+    def _load(self) -> ledger.Ledger:
+        """Return the state as the store has it."""
+        state, drivers, now = self._store.load(), self._store.list_drivers(), self._clock.time()
+        if self._sink is None:
+            return ledger.Ledger(state, self._rules, now, drivers)
+        self._sink.begin(state.records)
+        return ledger.Ledger(state, self._rules, now, drivers, self._sink.counted)
 
     def _tidy_on(self) -> None:
         while not self._clock.wait(self._stopping, _TIDY_SECONDS):

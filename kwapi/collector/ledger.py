@@ -10,6 +10,7 @@ from __future__ import annotations
 import collections
 import itertools
 import logging
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -68,12 +69,15 @@ class Ledger:
         rules: Rules,
         now: float,
         drivers: Iterable[store.DriverRow] = (),
+        counted: Callable[[measurement.Reading], None] | None = None,
     ) -> None:
         """Go on from what is stored.
 
         :param now: epoch seconds, here and everywhere.
+        :param counted: told of each reading when the state's records contain
+            it, and before they contain the next.
         """
-        self._rules = rules
+        self._rules, self._counted = rules, counted
         self._version = state.version
         self._records = state.records
         self._senders = state.senders
@@ -174,6 +178,8 @@ class Ledger:
         self._tallies["dropped"] += max(0, body.dropped - (known.dropped if known else 0))
         for reading in body.readings:
             self._count(reading, envelope.instance if taken.in_order else "", now)
+            if self._counted is not None:
+                self._counted(reading)
         if body.drivers:
             self._report(envelope, body.drivers)
 

@@ -129,16 +129,23 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.set_default("max_retries", 0, "database")
 
 
-def build(conf: cfg.ConfigOpts, sqlite_file: str = "kwapi.sqlite") -> TransactionContext:
+def build(
+    conf: cfg.ConfigOpts, sqlite_file: str = "kwapi.sqlite", group: str = "database"
+) -> TransactionContext:
     """Return the transactions of the configured database; connects to nothing yet.
 
-    :param sqlite_file: the database without ``[database] connection``, in ``state_path``.
+    :param sqlite_file: the database without a ``connection``, in ``state_path``.
+    :param group: whose option ``connection`` names the database; how one is
+        used is always said in [database].
     :raises ConfigurationInvalid: the URL is none, or its driver is not installed.
     """
     register_opts(conf)
     # Every value is given, since enginefacade takes the others from the global CONF.
     settings = {opt.dest: conf.database[opt.dest] for opt in options.database_opts}
-    settings["connection"] = _complete(_url_of(conf, sqlite_file))
+    settings["connection"] = _complete(_url_of(conf, sqlite_file, group))
+    if group != "database":
+        # That is a copy of another database.
+        settings["slave_connection"] = None
     context = enginefacade.transaction_context()
     context.configure(**settings, logging_name=None, sqlite_fk=False, thread_checkin=False)
     context.append_on_engine_create(_hide_parameters)
@@ -164,18 +171,18 @@ def translated_errors() -> Iterator[None]:
         raise kind(reason=_reason_of(exc)) from exc
 
 
-def _url_of(conf: cfg.ConfigOpts, sqlite_file: str) -> sqlalchemy.URL:
-    text = conf.database.connection or f"sqlite:///{conf.state_path}/{sqlite_file}"
+def _url_of(conf: cfg.ConfigOpts, sqlite_file: str, group: str) -> sqlalchemy.URL:
+    text = conf[group].connection or f"sqlite:///{conf.state_path}/{sqlite_file}"
     try:
         url = sqlalchemy.make_url(text)
         url.get_dialect().import_dbapi()
     except (sqlalchemy.exc.ArgumentError, ValueError):
         # Not from exc: SQLAlchemy quotes the URL, password and all.
-        raise _invalid(
-            "is no database URL; one looks like mysql+pymysql://user:password@host/kwapi"
-        ) from None
+        reason = "is no database URL; one looks like mysql+pymysql://user:password@host/kwapi"
+        raise _invalid(group, reason) from None
     except ImportError as exc:
-        raise _invalid(f"the driver of {url.drivername} cannot be loaded: {exc}") from exc
+        reason = f"the driver of {url.drivername} cannot be loaded: {exc}"
+        raise _invalid(group, reason) from exc
     return url
 
 
@@ -191,8 +198,8 @@ def _hide_parameters(engine: sqlalchemy.Engine) -> None:
     engine.hide_parameters = True
 
 
-def _invalid(reason: str) -> exception.ConfigurationInvalid:
-    return exception.ConfigurationInvalid(where="[database] connection", reason=reason)
+def _invalid(group: str, reason: str) -> exception.ConfigurationInvalid:
+    return exception.ConfigurationInvalid(where=f"[{group}] connection", reason=reason)
 
 
 def _is_data_error(exc: BaseException) -> bool:

@@ -20,7 +20,7 @@ from kwapi import policies
 from kwapi.drivers import configuration
 
 TOP = Path(__file__).resolve().parents[2]
-PACKAGES = ("climate", "kwapi")
+PACKAGES = ("climate", "energyclient", "kwapi")
 
 
 def read_setup() -> configparser.ConfigParser:
@@ -44,7 +44,9 @@ def test_entry_point_imports(group: str, line: str) -> None:
     """Each name in setup.cfg stands for something that is there."""
     name, value = (part.strip() for part in line.split("="))
     entry_point = importlib.metadata.EntryPoint(name, value, group)
-    assert callable(entry_point.load())
+    found = entry_point.load()
+    # OpenStackClient takes a whole module for a plugin.
+    assert callable(found) or group == "openstack.cli.extension"
 
 
 @pytest.mark.parametrize(("group", "opt"), list_options())
@@ -114,7 +116,8 @@ def test_every_import_is_required() -> None:
     asked = {normal(re.split(r"[<>=!\[ ]", line)[0]) for line in runtime_requirements()}
     sources = [path for package in PACKAGES for path in (TOP / package).rglob("*.py")]
     imported = {name for path in sources for name in imports_of(path)}
-    imported -= {*sys.stdlib_module_names, *PACKAGES}
+    # Ceilometer loads our pollsters: where they are imported, it is there.
+    imported -= {*sys.stdlib_module_names, *PACKAGES, "ceilometer"}
     assert imported, "no import found: this test looks in the wrong place"
     unasked = {name for name in imported if not asked & set(map(normal, brings.get(name, ())))}
     assert not unasked

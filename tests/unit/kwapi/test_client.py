@@ -12,6 +12,7 @@ import webob
 from keystoneauth1 import adapter
 from keystoneauth1 import session as sessions
 from keystoneauth1 import token_endpoint
+from keystoneauth1.identity import v3
 
 from kwapi import client
 from kwapi.web import server
@@ -66,8 +67,23 @@ def open_client(url: str) -> client.Client:
 @pytest.mark.parametrize("path", ["", "v1", "v1/"])
 def test_without_a_token(api: Api, path: str) -> None:
     api.body = {"probes": {"a": {"timestamp": 10.5, "kwh": 1.0, "w": 100}}}
-    assert open_client(api.url + path).get_probes() == {"a": client.Probe(10.5, 100.0)}
+    assert open_client(api.url + path).get_probes() == {"a": client.Probe(10.5, 100.0, 1.0)}
     assert api.requests == [("/v1/probes/", None, None, 200)]
+
+
+def test_all_that_is_said_of_a_probe(api: Api) -> None:
+    """What is null, empty or no number of JSON's is not known."""
+    known = {"kwh": 1, "wattmeter": "pdu", "period_seconds": 5, "resolution_watts": 0.5}
+    odd = {"kwh": "1", "wattmeter": "", "period_seconds": True, "resolution_watts": 10**400}
+    null = dict.fromkeys(known)
+    api.body = {
+        "probes": {n: {"timestamp": 1, "w": 2, **v} for n, v in enumerate((known, odd, null))}
+    }
+    assert open_client(api.url).get_probes() == {
+        "0": client.Probe(1.0, 2.0, 1.0, "pdu", 5.0, 0.5),
+        "1": client.Probe(1.0, 2.0),
+        "2": client.Probe(1.0, 2.0),
+    }
 
 
 def test_with_a_token(api: Api) -> None:
@@ -107,11 +123,14 @@ def test_without_tags(api: Api) -> None:
         {"timestamp": 1, "w": True},
         {"timestamp": 1, "w": float("nan")},
         {"timestamp": float("inf"), "w": 1},
+        {"timestamp": 10**400, "w": 1},
     ],
 )
 def test_an_odd_probe_hides_no_other(api: Api, odd: dict[str, Any]) -> None:
     api.body = {"probes": {"odd": odd, "a": {"timestamp": 1, "w": 100}}}
-    assert list(open_client(api.url).get_probes()) == ["a"]
+    asking = open_client(api.url)
+    assert list(asking.get_probes()) == ["a"]
+    assert asking.odd == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"probes": []}', {"probes": {"a": 1}}])
@@ -126,8 +145,9 @@ def test_a_refusal(api: Api, status: int) -> None:
     asking = open_client(api.url)
     asking.get_probes()
     api.status, api.etag = status, '"2"'
-    with pytest.raises(client.ClientError, match=rf"^Kwapi answers {status} to http://"):
+    with pytest.raises(client.ClientError, match=rf"^Kwapi answers {status} to http://") as told:
         asking.get_probes()
+    assert told.value.status == status
     # An outage does not make it forget.
     api.status, api.etag = 200, '"1"'
     assert asking.get_probes() == {}
@@ -137,3 +157,24 @@ def test_a_refusal(api: Api, status: int) -> None:
 def test_nobody_there() -> None:
     with pytest.raises(client.ClientError, match="^Kwapi does not answer: "):
         open_client("http://127.0.0.1:1/").get_probes()
+
+
+def test_a_keystone_that_gives_no_token(api: Api) -> None:
+    """It is not Kwapi that is to blame."""
+    api.status = 401
+    plugin = v3.Password(f"{api.url}v3", username="u", password="p", user_domain_id="default")
+    asking = client.Client(
+        adapter.Adapter(sessions.Session(plugin, timeout=5), endpoint_override=f"{api.url}v1")
+    )
+    with pytest.raises(client.ClientError, match=r"^Keystone gives no token to ask Kwapi with: "):
+        asking.get_probes()
+
+
+def test_one_that_hangs_is_given_up() -> None:
+    """Though the session itself would wait."""
+    session = sessions.Session()
+    with server.listen("127.0.0.1", 0) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        asking = client.Client(adapter.Adapter(session, endpoint_override=url), 0.1)
+        with pytest.raises(client.ClientError, match="^Kwapi does not answer: "):
+            asking.get_probes()

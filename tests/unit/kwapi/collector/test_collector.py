@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import collections
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from kwapi import measurement
 from kwapi import signing
 from kwapi.bus import batch as batches
 from kwapi.collector import collector
+from kwapi.collector import record
 from kwapi.collector import store as stores
 from kwapi.db import migration
 from kwapi.db import transaction
@@ -129,3 +131,75 @@ def test_tidying_stores_who_fell_silent(
     fake_clock.advance(10)
     made.handle(batch(2, 311))
     assert store.get_record("p").gaps == 1
+
+
+class Sink:
+    """Keeps what it is told, and what the store had when it was handed over.
+
+    :ivar faults: raised at a hand-over, one each time.
+    """
+
+    def __init__(self, store: stores.Store, *faults: Exception) -> None:
+        self._store, self.faults = store, list(faults)
+        self._records: Mapping[str, record.Record] = {}
+        self._noted: list[tuple[float, float]] = []
+        self.begun = 0
+        self.handed: list[tuple[float, float]] = []
+        self.versions: list[int] = []
+
+    def begin(self, records: Mapping[str, record.Record]) -> None:
+        self.begun += 1
+        self._records, self._noted = records, []
+
+    def counted(self, reading: measurement.Reading) -> None:
+        (probe_id,) = reading.probes
+        watt_hours = round(self._records[probe_id].kwh * 1000, 9)
+        self._noted.append((reading.timestamp - NOW, watt_hours))
+
+    def hand_over(self) -> None:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.handed += self._noted
+        self._noted = []
+        self.versions.append(self._store.get_version())
+
+
+def test_who_else_wants_it_is_handed_it_before_it_is_stored(
+    store: stores.Store, fake_clock: conftest.FakeClock
+) -> None:
+    """Reading by reading, with the records as each left them."""
+    sink = Sink(store)
+    made = collector.Collector(store, clock=fake_clock, sink=sink)
+    first, second = batch(1, 0), batch(2, 10)
+    made.handle(batches.Batch([*first.messages, *second.messages], collections.Counter()))
+    made.handle(batch(3, 20))
+    assert sink.handed == [(0.0, 0.0), (10.0, 10.0), (20.0, 20.0)]
+    assert sink.versions == [0, 1]
+    assert sink.begun == 1
+
+
+def test_what_is_not_handed_over_is_not_stored(
+    store: stores.Store, fake_clock: conftest.FakeClock
+) -> None:
+    """It is counted anew from the store when it comes again."""
+    sink = Sink(store, batches.Stopping())
+    made = collector.Collector(store, clock=fake_clock, sink=sink)
+    with pytest.raises(batches.Stopping):
+        made.handle(batch(1, 0))
+    assert store.get_version() == 0
+    made.handle(batch(1, 0))
+    assert sink.handed == [(0.0, 0.0)]
+    assert sink.begun == 2
+
+
+@pytest.mark.parametrize(("fault", "times"), [("before", 2), ("after", 1)])
+def test_what_may_not_be_stored_is_handed_over_again_alike(
+    store: stores.Store, fake_clock: conftest.FakeClock, fault: str, times: int
+) -> None:
+    """And what is stored is not, though the news of it was lost."""
+    sink = Sink(store)
+    flaky = Flaky(store, "none", fault)
+    made = collector.Collector(flaky, clock=fake_clock, sink=sink)  # type: ignore[arg-type]
+    made.handle(batch(1, 0))
+    made.handle(batch(2, 10))
+    assert sink.handed == [(0.0, 0.0)] + [(10.0, 10.0)] * times

@@ -25,6 +25,21 @@ def test_without_a_connection_it_is_a_file_in_state_path(
     assert (tmp_path / "kwapi.sqlite").exists()
 
 
+def test_a_service_may_have_a_database_of_its_own(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
+    """Neither that of [database], nor a copy of that, is taken for it."""
+    transaction.register_opts(conf)
+    for option in ("connection", "slave_connection"):
+        conf.set_override(option, f"sqlite:///{tmp_path}/other.sqlite", "database")
+    context = transaction.build(conf, "own.sqlite", "ceilometer")
+    migration.upgrade(context.writer.get_engine())
+    assert store.Store(context).get_version() == 0
+    assert (tmp_path / "own.sqlite").exists()
+    assert not (tmp_path / "other.sqlite").exists()
+    conf.set_override("connection", "nonsense with s3cret", "ceilometer")
+    with pytest.raises(exception.ConfigurationInvalid, match=r"^\[ceilometer\] connection: is no"):
+        transaction.build(conf, "own.sqlite", "ceilometer")
+
+
 @pytest.mark.parametrize(
     ("url", "told"),
     [
