@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV ?= .venv
 BIN ?= $(VENV)/bin
-EXTRAS := kwapi,climate,fast,mysql,postgresql
+EXTRAS := kwapi,climate,web,osc,fast,mysql,postgresql
 # What `make test` runs, in this order; the tests come last, so that their summary ends it.
 STAGES ?= lint mypy samples docs releasenotes nova tests
 # Two workers: the machine CI runs on has two cores.
@@ -28,7 +28,7 @@ export PBR_VERSION ?= 0.0.0
 endif
 
 .PHONY: help run test test-openstack lint format mypy unit functional nova tests samples docs \
-	releasenotes bench clean
+	screenshot releasenotes bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ test-openstack: $(TOOLS) $(SERVERS)  ## tests against a real OpenStack
 lint: $(TOOLS)  ## style, common mistakes, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/flake8 climate kwapi nova_ext tests benchmarks doc setup.py
+	$(BIN)/flake8 climate energyclient kwapi nova_ext tests benchmarks doc setup.py
 	$(BIN)/lint-imports --no-cache
 
 format: $(TOOLS)  ## rewrite the sources in the style that lint wants
@@ -54,7 +54,7 @@ format: $(TOOLS)  ## rewrite the sources in the style that lint wants
 	$(BIN)/ruff format .
 
 mypy: $(TOOLS)  ## types, strictly
-	$(BIN)/mypy climate kwapi nova_ext
+	$(BIN)/mypy climate energyclient kwapi nova_ext
 
 unit: $(TOOLS)  ## tests that need no server
 	$(PYTEST) tests/unit $(ARGS)
@@ -75,9 +75,14 @@ samples: $(TOOLS)  ## etc: the configuration and policy samples, made from the c
 	$(BIN)/oslo-config-generator --config-file etc/climate/config-generator.conf
 	$(BIN)/oslopolicy-sample-generator --config-file etc/climate/policy-generator.conf
 	$(BIN)/oslo-config-generator --config-file etc/nova/config-generator.conf
+	$(BIN)/oslo-config-generator --config-file etc/ceilometer/config-generator.conf
 
 docs: $(TOOLS)  ## doc/build/html, without warnings
 	$(BIN)/sphinx-build -W --keep-going -q -b html doc/source doc/build/html
+
+screenshot: $(TOOLS) $(SERVERS)  ## the README's picture of the web pages, made by a test
+	$(PYTEST) tests/functional/test_pages.py -k screenshot
+	cp build/pages.png doc/source/_static/pages.png
 
 releasenotes: $(TOOLS)  ## check the release notes
 	@if git rev-parse -q --verify HEAD >/dev/null 2>&1; then $(BIN)/reno lint; \
@@ -88,13 +93,17 @@ bench: $(TOOLS) $(SERVERS)  ## the benchmarks, each beside its baseline
 	$(BIN)/python -m benchmarks.store_save
 	$(BIN)/python -m benchmarks.bus flat
 	$(BIN)/python -m benchmarks.get_probes
+	$(BIN)/python -m benchmarks.rrd_writing
+	$(BIN)/python -m benchmarks.ceilometer_polling
 	$(BIN)/python -m benchmarks.modbus_polling
 	$(BIN)/python -m benchmarks.ipmi_polling
 	$(BIN)/python -m benchmarks.snmp_scale
 	$(BIN)/python -m benchmarks.many_wattmeters
 	$(BIN)/python -m benchmarks.planning --blazar
+	$(BIN)/python -m benchmarks.lease_api
 	$(BIN)/python -m benchmarks.inventory
 	$(BIN)/python -m benchmarks.ranking
+	$(BIN)/python -m benchmarks.pages
 	PYTHON=$(PYTHON) bash tests/nova/run --install
 	OS_NOVA_DISABLE_EVENTLET_PATCHING=true build/nova-34/bin/python -m benchmarks.scheduler
 
@@ -112,6 +121,8 @@ $(VENV)/bin/pip:
 $(VENV)/.runtime: $(VENV)/bin/pip setup.cfg setup.py pyproject.toml requirements.txt constraints.txt
 	@echo "Installing kwapi-climate into $(VENV); this takes a minute the first time."
 	$(BIN)/pip install -qq -c constraints.txt -e ".[$(EXTRAS)]"
+	@command -v rrdtool >/dev/null || tools/apt-install rrdtool || \
+		echo "Going on without rrdtool: there will be no web pages."
 	@touch $@
 
 $(VENV)/.tools: $(VENV)/.runtime test-requirements.txt doc/requirements.txt

@@ -17,6 +17,7 @@ PROBES_GET = "kwapi:probes:get"
 PROBE_IDS_LIST = "kwapi:probe_ids:list"
 DRIVERS_LIST = "kwapi:drivers:list"
 METRICS_GET = "kwapi:metrics:get"
+PAGES_GET = "kwapi:pages:get"
 
 
 def list_rules() -> list[policy.DocumentedRuleDefault]:
@@ -32,6 +33,18 @@ def list_rules() -> list[policy.DocumentedRuleDefault]:
         _rule(PROBE_IDS_LIST, "List the ids of all probes.", "/v1/probe-ids/"),
         _rule(DRIVERS_LIST, "See how every wattmeter's driver fares.", "/v1/drivers/"),
         _rule(METRICS_GET, "Read everything in Prometheus's format.", "/metrics"),
+        _rule(
+            PAGES_GET,
+            "Look at the web pages of `kwapi-rrd`, their graphs and numbers.",
+            "/last/{period}/",
+            "/probe/{probe_id}/",
+            "/graph/{period}/",
+            "/graph/{period}/{probe_id}/",
+            "/series/{period}/",
+            "/series/{period}/{probe_id}/",
+            "/list/{period}/",
+            "/totals/",
+        ),
     ]
 
 

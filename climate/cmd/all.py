@@ -77,6 +77,7 @@ def build(conf: cfg.ConfigOpts, leases: cfg.ConfigOpts) -> list[service.Componen
         measuring.store,
         energy_url=measuring.url,
         leases_url=web.url if isinstance(web, server.Server) else None,
+        pages=measuring.pages,
         simulated=measuring.simulated,
     )
     return [*measuring.components, *serving, told]

@@ -18,6 +18,7 @@ _FIRST_TICK_SECONDS = 3.0
 class Introduction:
     """The last component of the one process: all that it tells of runs already.
 
+    :param pages: URL of the web pages, or why there are none.
     :param leases_url: of the lease API; None if no leases are served.
     """
 
@@ -27,11 +28,12 @@ class Introduction:
         store: stores.Store,
         *,
         energy_url: str,
+        pages: str,
         leases_url: str | None,
         simulated: bool,
     ) -> None:
         self._state_path, self._store = state_path, store
-        self._energy_url, self._leases_url = energy_url, leases_url
+        self._energy_url, self._pages, self._leases_url = energy_url, pages, leases_url
         self._simulated = simulated
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._tell_on, name="introduction", daemon=True)
@@ -41,6 +43,7 @@ class Introduction:
         what = "a simulated rack" if self._simulated else "the configured wattmeters"
         _say(
             f"\nKwapi measures {what}.  Look at\n\n"
+            f"  the web pages  {self._pages}\n"
             f"  all probes     {self._energy_url}v1/probes/\n"
             f"  the drivers    {self._energy_url}v1/drivers/\n"
             f"  Prometheus     {self._energy_url}metrics\n\n"

@@ -13,7 +13,6 @@ import os
 import secrets
 import time
 from pathlib import Path
-from typing import Any
 from typing import NamedTuple
 
 from oslo_config import cfg
@@ -24,13 +23,13 @@ from kwapi.api import app
 from kwapi.bus import transport as transports
 from kwapi.cmd import collector
 from kwapi.cmd import drivers
+from kwapi.cmd import rrd
 from kwapi.collector import store as stores
 from kwapi.db import migration
 from kwapi.db import transaction
 from kwapi.drivers import configuration
 from kwapi.simulator import agent
 from kwapi.simulator import rack
-from kwapi.web import server
 from kwapi.web import workers
 
 
@@ -41,12 +40,14 @@ class Parts(NamedTuple):
     :ivar url: where the API will answer.
     :ivar store: what it reads.
     :ivar simulated: whether the rack is; else the configuration names wattmeters.
+    :ivar pages: where the web pages will be, or why there are none.
     """
 
     components: list[service.Component]
     url: str
     store: stores.Store
     simulated: bool
+    pages: str
 
 
 def set_defaults(conf: cfg.ConfigOpts) -> None:
@@ -68,31 +69,33 @@ def build(conf: cfg.ConfigOpts) -> Parts:
     store = stores.open_store(conf)
     publisher = drivers.build_publisher(conf, transport)
     load = functools.partial(configuration.read, paths)
-    web = build_server(app.build_app(conf, store), conf, "api")
+    web = workers.build_server(app.build_app(conf, store), conf, "api")
+    graphing, pages = _build_pages(conf, transport)
     components: list[service.Component] = [
         *([simulated] if simulated else []),
         web,
         collector.Listening(conf, transport, store),
+        *graphing,
         publisher,
         drivers.SigningKey(conf, publisher),
         drivers.build_manager(conf, publisher, load),
     ]
-    return Parts(components, web.url, store, simulated is not None)
+    return Parts(components, web.url, store, simulated is not None, pages)
 
 
-def build_server(application: Any, conf: cfg.ConfigOpts, group: str) -> server.Server:
-    """Return what serves an application on the host and port of a group of options.
-
-    :raises ConfigurationInvalid: nobody can listen there.
-    """
-    host, port = conf[group].host, conf[group].port
+def _build_pages(conf: cfg.ConfigOpts, transport: object) -> tuple[list[service.Component], str]:
+    """Return what writes files and serves pages of them, and where, or why there are none."""
     try:
-        return server.Server(application, host, port, conf[group].threads)
-    except OSError as exc:
-        raise exception.ConfigurationInvalid(
-            where=f"[{group}] host, port",
-            reason=f"cannot listen on {host}, port {port}: {exc.strerror}",
-        ) from exc
+        rrd.require_rrdtool(conf)
+    except exception.ConfigurationInvalid as exc:
+        # All else works without it, and not everybody may install it.
+        return [], f"none, {exc.details['reason']}"
+    writing = rrd.Writing(conf, transport)
+    if conf.rrd.workers == 0:
+        return [writing], "none, [rrd] workers is 0"
+    workers.require_safe(conf, "rrd")
+    web = workers.build_server(rrd.build_app(conf), conf, "rrd")
+    return [writing, web], web.url
 
 
 def _wattmeters(conf: cfg.ConfigOpts) -> tuple[list[str], _SimulatedRack | None]:

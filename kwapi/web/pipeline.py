@@ -10,6 +10,7 @@ Owns the middleware and its order, and who is asking: the request context.
     errors          whatever fails further in is answered in one shape
     loopback        noauth only: this machine, else 403
     proxy           the client's own view of scheme and host, if configured
+    doors           ways in without a token, if the service has any
     auth            401 without a valid token; public paths pass without one
     the application
 """
@@ -20,6 +21,7 @@ import functools
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from keystonemiddleware import auth_token
@@ -38,17 +40,27 @@ CONTEXT = "kwapi.web.context"
 #: Whose things are that are made without authentication.
 _NOBODY = "noauth"
 
+#: Tells from a request's environment who asks; None if it cannot.
+Door = Callable[[dict[str, Any]], context.RequestContext | None]
+
 _Layer = Callable[[Any], Any]
 
 
 def wrap(
-    app: Any, conf: cfg.ConfigOpts, *, service: str, auth_strategy: str, public: Collection[str]
+    app: Any,
+    conf: cfg.ConfigOpts,
+    *,
+    service: str,
+    auth_strategy: str,
+    public: Collection[str],
+    doors: Sequence[Door] = (),
 ) -> Any:
     """Return the application behind its middleware.
 
     :param service: package name; see :class:`errors.Errors`.
-    :param auth_strategy: ``keystone`` or ``noauth``.
+    :param auth_strategy: ``keystone``, ``noauth``, or ``doors`` for these alone.
     :param public: paths without trailing slash that need no token.
+    :param doors: ways in beside the strategy, asked in turn before it.
     """
     identify, guards = _AUTH[auth_strategy]
     conf.register_opts(cors.CORS_OPTS, "cors")
@@ -63,7 +75,9 @@ def wrap(
         functools.partial(errors.Errors, service=service),
         *guards,
         *(with_proxy if conf.oslo_middleware.enable_proxy_headers_parsing else ()),
-        functools.partial(_Public, identify=functools.partial(identify, conf=conf), public=public),
+        functools.partial(
+            _Public, identify=functools.partial(identify, conf=conf), public=public, doors=doors
+        ),
     )
     for layer in reversed(layers):
         app = layer(app)
@@ -73,15 +87,34 @@ def wrap(
 class _Public:
     """Lets public paths pass, as nobody, and has everybody else identified."""
 
-    def __init__(self, app: Any, identify: _Layer, public: Collection[str]) -> None:
+    def __init__(
+        self, app: Any, identify: _Layer, public: Collection[str], doors: Sequence[Door]
+    ) -> None:
         self._nobody = _Context(app, lambda environ: context.RequestContext(**_ids(environ)))
-        self._identified = identify(app)
+        identified = identify(app)
+        self._identified = _Doors(app, identified, doors) if doors else identified
         self._public = frozenset(public)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         is_public = environ.get("PATH_INFO", "").rstrip("/") in self._public
         app: Any = self._nobody if is_public else self._identified
         return app(environ, start_response)  # type: ignore[no-any-return]
+
+
+class _Doors:
+    """Lets in whom one of the doors knows, and has everybody else identified."""
+
+    def __init__(self, app: Any, identified: Any, doors: Sequence[Door]) -> None:
+        self._app = app
+        self._identified = identified
+        self._doors = tuple(doors)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        for door in self._doors:
+            if who := door(environ):
+                environ[CONTEXT] = who
+                return self._app(environ, start_response)  # type: ignore[no-any-return]
+        return self._identified(environ, start_response)  # type: ignore[no-any-return]
 
 
 class _Context:
@@ -113,6 +146,13 @@ def _identify_as_admin(app: Any, conf: cfg.ConfigOpts) -> Any:
     )
 
 
+def _identify_nobody(_app: Any, conf: cfg.ConfigOpts) -> Any:
+    def refuse(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        raise errors.RequestRefused(401, "Who asks is not known here.")
+
+    return refuse
+
+
 def _ids(environ: dict[str, Any]) -> dict[str, Any]:
     return {
         "request_id": environ.get(request_id.ENV_REQUEST_ID),
@@ -124,4 +164,5 @@ def _ids(environ: dict[str, Any]) -> dict[str, Any]:
 _AUTH: dict[str, tuple[Callable[..., Any], tuple[_Layer, ...]]] = {
     "keystone": (_identify_by_keystone, ()),
     "noauth": (_identify_as_admin, (loopback.LoopbackOnly,)),
+    "doors": (_identify_nobody, ()),
 }

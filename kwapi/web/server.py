@@ -72,7 +72,20 @@ class _Refusal(task.ErrorTask):  # type: ignore[misc]  # waitress comes without 
         self.write(body)
 
 
+class _Task(task.WSGITask):  # type: ignore[misc]
+    """Keeps a connection after an answer without a body, such as 304.
+
+    Waitress closes it, though such an answer ends with its headers.
+    """
+
+    def set_close_on_finish(self) -> None:
+        wishes = self.request.headers.get("CONNECTION", "").lower()
+        if self.has_body or self.version != "1.1" or wishes == "close":
+            super().set_close_on_finish()
+
+
 class _Channel(channels.HTTPChannel):  # type: ignore[misc]
+    task_class = _Task
     error_task_class = _Refusal
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import threading
 import urllib.error
@@ -112,15 +113,52 @@ def test_an_address_in_use_is_refused() -> None:
 
 
 def test_a_body_larger_than_allowed_is_refused(app: App) -> None:
+    """In the shape of all errors, although the application is not asked."""
     app.let.set()
     running = server.Server(app, max_body_bytes=10)
     running.start()
     try:
-        with pytest.raises(urllib.error.HTTPError, match="413"):
+        with pytest.raises(urllib.error.HTTPError, match="413") as caught:
             urllib.request.urlopen(running.url, data=b"x" * 100, timeout=30)
+        (error,) = json.load(caught.value)["errors"]
+        assert error["status"] == 413
+        assert error["request_id"] == caught.value.headers["X-OpenStack-Request-ID"]
     finally:
         running.stop()
 
 
 def test_the_url_of_an_ipv6_address_has_brackets() -> None:
     assert server.get_url("::1", 9280) == "http://[::1]:9280/"
+
+
+@pytest.mark.parametrize(("status", "wishes", "kept"), [
+    ("304 Not Modified", "keep-alive", True),
+    ("204 No Content", "keep-alive", True),
+    ("304 Not Modified", "close", False),
+])  # fmt: skip
+def test_an_answer_without_a_body_keeps_the_connection(
+    status: str, wishes: str, kept: bool
+) -> None:
+    """Who asks every few seconds need not connect each time."""
+
+    def unchanged(_environ: Any, start_response: Any) -> Any:
+        start_response(status, [("ETag", '"1"')])
+        return []
+
+    running = server.Server(unchanged)
+    running.start()
+    try:
+        with socket.create_connection(("127.0.0.1", running.port), timeout=30) as connection:
+            question = f"GET / HTTP/1.1\r\nHost: x\r\nConnection: {wishes}\r\n\r\n".encode()
+            connection.sendall(question)
+            assert connection.recv(4096).startswith(f"HTTP/1.1 {status}".encode())
+            assert bool(_ask_again(connection, question)) == kept
+    finally:
+        running.stop()
+
+
+def _ask_again(connection: socket.socket, question: bytes) -> bytes:
+    with contextlib.suppress(OSError):
+        connection.sendall(question)
+        return connection.recv(4096)
+    return b""

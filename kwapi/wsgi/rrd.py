@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The web pages for any WSGI server: ``kwapi.wsgi.rrd:application``.
+
+Its configuration is ``kwapi.conf`` in the directory that OS_KWAPI_CONFIG_DIR
+names, else in /etc/kwapi.
+"""
+
+from __future__ import annotations
+
+from kwapi.cmd import rrd
+from kwapi.web import lazy
+
+application = lazy.Application(rrd.PROGRAM, "OS_KWAPI_CONFIG_DIR", "kwapi.conf")
