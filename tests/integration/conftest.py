@@ -20,10 +20,11 @@ from tests.functional import rabbitmq as broker
 from tests.integration import cloud as clouds
 from tests.integration import ground
 from tests.integration import keystone as keystones
+from tests.integration import telemetry as telemetries
 
 _RUN = pathlib.Path(__file__).with_name("run")
-#: The first test pays for the whole cloud.
-_CLOUD_TIMEOUT_SECONDS = 900
+#: The first test pays for all that it stands on.
+_TIMEOUT_SECONDS = {"cloud": 900, "telemetry": 600}
 # A Keystone that is away shall be noticed at once.
 _IMPATIENCE = """
 http_connect_timeout = 2
@@ -134,8 +135,27 @@ def cloud(
         made.stop()
 
 
+@pytest.fixture(scope="session")
+def telemetry(
+    venv: pathlib.Path,
+    keystone: keystones.Keystone,
+    rabbitmq: broker.RabbitMQ,
+    mariadb: databases.Server,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[telemetries.Telemetry]:
+    """A running Gnocchi, and a Ceilometer that takes samples."""
+    folder = tmp_path_factory.mktemp("telemetry")
+    made = telemetries.Telemetry(ground.Ground(venv, folder, keystone, rabbitmq, mariadb))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have patience with the first test that needs a cloud, whichever that is."""
+    """Have patience with the first test that needs much, whichever that is."""
     for item in items:
-        if "cloud" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.timeout(_CLOUD_TIMEOUT_SECONDS))
+        for name, seconds in _TIMEOUT_SECONDS.items():
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.timeout(seconds))

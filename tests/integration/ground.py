@@ -6,6 +6,7 @@ Owns none of their processes.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import subprocess
 from collections.abc import Mapping
@@ -59,11 +60,20 @@ class Ground:
         (port,) = rabbitmq.free_ports(1)
         return daemon.Api(name, self.venv, module, port, self.folder, environ)
 
-    def run(self, program: str, *arguments: str | pathlib.Path) -> None:
-        """Run one of the environment's programs to its end."""
+    def run(
+        self,
+        program: str,
+        *arguments: str | pathlib.Path,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """Run one of the environment's programs to its end.
+
+        :param environ: what its environment has beside the tests' own.
+        """
         done = subprocess.run(
             [self.venv / "bin" / program, *arguments],
             cwd=self.folder,
+            env={**os.environ, **(environ or {})},
             capture_output=True,
             text=True,
             check=False,

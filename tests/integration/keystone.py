@@ -89,14 +89,14 @@ class Keystone:
         answer = requests.delete(f"{self.url}/auth/tokens", headers=headers, timeout=30)
         answer.raise_for_status()
 
-    def credentials(self, user: str) -> str:
+    def credentials(self, user: str, project: str = "service") -> str:
         """Return the lines by which a service logs in here."""
         return f"""\
 auth_type = password
 auth_url = {self.url}
 username = {user}
 password = {PASSWORD}
-project_name = service
+project_name = {project}
 user_domain_id = default
 project_domain_id = default
 region_name = {REGION}

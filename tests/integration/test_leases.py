@@ -75,10 +75,10 @@ def leases(
 
 def configure(folder: pathlib.Path, keystone: keystones.Keystone) -> list[str]:
     """Return the arguments of the process, its files written."""
-    energy_port, lease_port = brokers.free_ports(2)
+    energy_port, lease_port, pages_port = brokers.free_ports(3)
     (folder / "hosts.yaml").write_text(HOSTS)
     (folder / "climate.conf").write_text(
-        f"[api]\nport = {energy_port}\n[simulator]\nport = 0\n"
+        f"[api]\nport = {energy_port}\n[simulator]\nport = 0\n[rrd]\nport = {pages_port}\n"
         f"[lease_api]\nport = {lease_port}\nauth_strategy = keystone\n"
         f"[inventory]\nfile = {folder}/hosts.yaml\n[quota]\nhosts = 3\n{keystone.configure()}"
     )
