@@ -48,8 +48,15 @@ def wait_until(check: Callable[[], _T | None], what: str, seconds: float = PATIE
 class Script:
     """One console script, started any number of times with the same arguments and log."""
 
-    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
+    def __init__(
+        self, name: str, arguments: list[str], log: Path, environment: dict[str, str] | None = None
+    ) -> None:
+        """Prepare.
+
+        :param environment: its variables, if not ours.
+        """
         self.name, self._arguments, self._log = name, arguments, log
+        self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -65,6 +72,7 @@ class Script:
         with open(self._log, "ab") as output:
             self._process = subprocess.Popen(
                 [program, *self._arguments],
+                env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

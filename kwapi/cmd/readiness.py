@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Kwapi's services need before they are started, tried without starting them.
+
+Owns which refusal is of which service, for ``kwapi-manage config check``, and
+what ``kwapi-manage status upgrade check`` looks at.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Collection
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+from oslo_config import cfg
+from oslo_log import log
+
+from kwapi import clock as clocks
+from kwapi import conf as options
+from kwapi import exception
+from kwapi import policies
+from kwapi import service
+from kwapi import signing
+from kwapi.bus import transport as transports
+from kwapi.checkup import configuration as checkup
+from kwapi.checkup import inifile
+from kwapi.checkup import keystone
+from kwapi.checkup import upgrade
+from kwapi.cmd import ceilometer
+from kwapi.cmd import rrd
+from kwapi.db import migration
+from kwapi.db import transaction
+from kwapi.drivers import configuration as wattmeters
+from kwapi.drivers import driver
+from kwapi.drivers import manager
+from kwapi.web import workers
+
+FILES = ("/etc/kwapi/kwapi.conf", "/etc/kwapi/drivers.conf")
+_LISTENERS = frozenset(("kwapi-ceilometer", "kwapi-collector", "kwapi-rrd"))
+_ON_THE_BUS = _LISTENERS | {"kwapi-drivers"}
+_WHERE = re.compile(r"(?P<path>.+?):(?P<line>\d+)(?:, section \[(?P<name>[^\]]*)\])?: (?P<why>.*)")
+
+
+def _register(conf: cfg.ConfigOpts) -> None:
+    log.register_options(conf)
+    options.register_opts(conf)
+
+
+def _require_keys(conf: cfg.ConfigOpts) -> None:
+    transports.verifier_of(conf)
+
+
+def _require_api(conf: cfg.ConfigOpts) -> None:
+    workers.require_safe(conf, "api")
+    keystone.require(conf, "api")
+
+
+def _require_pages(conf: cfg.ConfigOpts) -> None:
+    workers.require_safe(conf, "rrd")
+    rrd.build_app(conf)
+
+
+def _wattmeters_in(entries: Sequence[inifile.Entry]) -> Collection[str]:
+    return {entry.section for entry in entries if entry.key == "driver"}
+
+
+def _mistaken_wattmeters(paths: Sequence[str]) -> Iterator[inifile.Mistake]:
+    """Yield what is wrong with sections of wattmeters; no device is asked."""
+    found = wattmeters.read(paths)
+    yield from (_located(str(mistake)) for mistake in found.mistakes.values())
+    for wattmeter in found.wattmeters.values():
+        try:
+            manager.build_driver(wattmeter, lambda _reading: None, driver.Retry(), clocks.Clock())
+        except exception.KwapiException as exc:
+            yield _located(str(exc))
+
+
+def _located(text: str) -> inifile.Mistake:
+    parts = _WHERE.match(text)
+    if parts is None:
+        return inifile.Mistake("", 0, text)
+    why = f"[{parts['name']}] {parts['why']}" if parts["name"] else parts["why"]
+    return inifile.Mistake(parts["path"], int(parts["line"]), why)
+
+
+PLAN = checkup.Plan(
+    services=("kwapi-api", "kwapi-ceilometer", "kwapi-collector", "kwapi-drivers", "kwapi-rrd"),
+    register=_register,
+    trials=[
+        checkup.Trial(_ON_THE_BUS, transports.get_transport),
+        checkup.Trial(_LISTENERS, _require_keys),
+        checkup.Trial(frozenset(("kwapi-drivers",)), transports.signer_of),
+        checkup.Trial(frozenset(("kwapi-api", "kwapi-collector")), transaction.build),
+        checkup.Trial(frozenset(("kwapi-api",)), _require_api),
+        checkup.Trial(frozenset(("kwapi-ceilometer",)), ceilometer.rules_of),
+        checkup.Trial(frozenset(("kwapi-rrd",)), _require_pages),
+    ],
+    strangers=_wattmeters_in,
+    foreign=_mistaken_wattmeters,
+)
+
+
+def list_checks(conf: cfg.ConfigOpts) -> list[upgrade.Check]:
+    """Return what an upgrade of Kwapi needs."""
+    return [
+        upgrade.Check("Configuration files", functools.partial(_check_files, conf)),
+        upgrade.Check("Database", functools.partial(upgrade.check_database, conf, migration.KWAPI)),
+        upgrade.Check("Signing keys", functools.partial(_check_keys, conf)),
+        upgrade.Check("Broker", functools.partial(_check_broker, conf)),
+        upgrade.Check(
+            "Policy", functools.partial(upgrade.check_policy, conf, policies.list_rules())
+        ),
+    ]
+
+
+def _check_files(conf: cfg.ConfigOpts) -> upgrade.Result:
+    return upgrade.check_files(PLAN, service.paths(conf), "kwapi-manage config check")
+
+
+def _check_broker(conf: cfg.ConfigOpts) -> upgrade.Result:
+    transports.get_transport(conf)
+    return upgrade.check_broker(conf)
+
+
+def _check_keys(conf: cfg.ConfigOpts) -> upgrade.Result:
+    """See whether there are keys, long enough, and which one signs."""
+    transports.signing_key_of(conf)
+    keys = transports.keys_of(conf)
+    for key_id, key in keys.items():
+        if len(key) < signing.KEY_BYTES:
+            return upgrade.fail(
+                f"[bus] signing_keys: {key_id} has {len(key)} bytes, {signing.KEY_BYTES} are the "
+                "least; `kwapi-manage key generate` makes one."
+            )
+    return upgrade.succeed(f"{len(keys)}.")
