@@ -26,6 +26,8 @@ from kwapi import exception
 from kwapi import measurement
 
 _KEYS = {"driver", "probes", "parameters"}
+#: oslo.messaging's, with a key ``driver`` of its own.
+_NO_WATTMETER = "oslo_messaging_notifications"
 
 
 class Wattmeter(NamedTuple):
@@ -124,7 +126,11 @@ def _sections(paths: Iterable[str]) -> Iterator[tuple[str, _Section]]:
             raise exception.ConfigurationInvalid(where=path, reason=_say(exc)) from exc
         for name, section in parser.sections.items():
             sections.setdefault(name, {}).update(section)
-    return ((name, section) for name, section in sections.items() if "driver" in section)
+    return (
+        (name, section)
+        for name, section in sections.items()
+        if "driver" in section and name != _NO_WATTMETER
+    )
 
 
 def _say(exc: Exception) -> str:

@@ -89,6 +89,13 @@ def test_a_probe_belongs_to_one_wattmeter(tmp_path: Path) -> None:
     assert "probe 'A' is measured by [one] already" in str(mistakes["two"])
 
 
+def test_oslo_messagings_driver_is_no_wattmeter(tmp_path: Path) -> None:
+    """Its section may stand in the same file, and has a key of that name."""
+    found = read(tmp_path, "[oslo_messaging_notifications]\ndriver = messagingv2\n")
+    assert not found.wattmeters
+    assert not found.mistakes
+
+
 def test_a_line_that_is_none_is_told_without_its_text(tmp_path: Path) -> None:
     with pytest.raises(exception.ConfigurationInvalid, match="line 2") as caught:
         read(tmp_path, "[pdu]\npassword hunter2\n")
