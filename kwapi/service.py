@@ -7,6 +7,7 @@ what it does is its own affair.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import logging
 import os
@@ -28,6 +29,8 @@ from pbr import version
 from kwapi import exception
 
 LOG = logging.getLogger(__name__)
+
+_LOOK_AGAIN_SECONDS = 1.0
 
 
 class Component(Protocol):
@@ -136,7 +139,7 @@ def run(*components: Component) -> None:
         for component in components:
             component.start()
             started.append(component)
-        while signals.get() == signal.SIGHUP:
+        while _next(signals) == signal.SIGHUP:
             _reload(components)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -144,6 +147,14 @@ def run(*components: Component) -> None:
         LOG.info("Stopping")
         for component in reversed(started):
             component.stop()
+
+
+def _next(signals: queue.SimpleQueue[int]) -> int:
+    """Return the next signal."""
+    while True:
+        # One that comes as we begin to wait does not end the wait: look again.
+        with contextlib.suppress(queue.Empty):
+            return signals.get(timeout=_LOOK_AGAIN_SECONDS)
 
 
 def _reload(components: Sequence[Component]) -> None:

@@ -52,8 +52,13 @@ RECORDS = sa.Table(
     _count("late"),
     _count("refused"),
     sa.Column("listed", sa.Boolean, nullable=False),
-    postgresql_with={"fillfactor": 50},
     **columns.MARIADB,
+)
+# SQLAlchemy 2.0 takes no such option of a table.
+sa.event.listen(
+    RECORDS,
+    "after_create",
+    sa.DDL("ALTER TABLE records SET (fillfactor = 50)").execute_if(dialect="postgresql"),
 )
 
 #: One row for each run of each sender; ``missing`` is a JSON array.

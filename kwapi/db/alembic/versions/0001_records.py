@@ -48,8 +48,9 @@ def _create_records() -> None:
         _count("late"),
         _count("refused"),
         sa.Column("listed", sa.Boolean, nullable=False),
-        postgresql_with={"fillfactor": 50},
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE records SET (fillfactor = 50)")
 
 
 def _create_senders_and_tallies() -> None:

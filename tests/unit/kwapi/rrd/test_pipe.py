@@ -63,9 +63,10 @@ def test_no_commands_need_no_rrdtool(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_one_is_replaced(tmp_path: Path, number: signal.Signals) -> None:
     """The command after which it is missed has failed; the next goes on."""
+    before = children(os.getpid(), "rrdtool")
     pipe = pipes.Pipe("rrdtool", tmp_path)
     pipe.run([CREATE.format("a.rrd")])
-    (child,) = children(os.getpid(), "rrdtool")
+    (child,) = children(os.getpid(), "rrdtool") - before
     os.kill(child, number)
     first, second = pipe.run(["last a.rrd", "last a.rrd"])
     assert first.is_crash
@@ -74,25 +75,29 @@ def test_a_killed_one_is_replaced(tmp_path: Path, number: signal.Signals) -> Non
     pipe.close()
 
 
-def children(parent: int, name: str) -> list[int]:
-    """Return the processes of that name which another has started."""
-    found = []
+def children(parent: int, name: str) -> set[int]:
+    """Return the processes of that name which another has started.
+
+    Tests before this one may have left some to the end of their process.
+    """
+    found = set()
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             head, _, rest = path.read_text().rpartition(")")
         except OSError:
             continue
         if head.endswith(f"({name}") and int(rest.split()[1]) == parent:
-            found.append(int(path.parent.name))
+            found.add(int(path.parent.name))
     return found
 
 
 def test_nothing_is_left_after_closing(tmp_path: Path) -> None:
+    before = children(os.getpid(), "rrdtool")
     pipe = pipes.Pipe("rrdtool", tmp_path)
     pipe.run(["pwd"])
     pipe.close()
     pipe.close()
-    assert children(os.getpid(), "rrdtool") == []
+    assert children(os.getpid(), "rrdtool") - before == set()
 
 
 def test_a_program_that_is_missing_is_named(tmp_path: Path) -> None:
@@ -121,7 +126,7 @@ def test_one_that_hangs_is_given_up(tmp_path: Path) -> None:
     with pytest.raises(exception.StoreUnavailable) as caught:
         pipe.run(["last a.rrd"])
     assert "did not answer for 0.2 s" in caught.value.details["reason"]
-    assert children(os.getpid(), "sleep") == []
+    assert children(os.getpid(), "sleep") == set()
 
 
 def test_a_file_over_which_it_ends_stops_no_other(tmp_path: Path) -> None:
