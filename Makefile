@@ -27,8 +27,8 @@ ifeq ($(shell git rev-parse --git-dir 2>/dev/null),)
 export PBR_VERSION ?= 0.0.0
 endif
 
-.PHONY: help run test test-openstack lint format mypy unit functional nova tests samples docs \
-	screenshot releasenotes bench clean
+.PHONY: help run test test-openstack test-install lint format mypy unit functional nova tests \
+	samples docs screenshot releasenotes bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: $(TOOLS) $(SERVERS)  ## all that CI checks, but for the real OpenStack
 test-openstack: $(TOOLS) $(SERVERS)  ## tests against a real OpenStack
 	@bash tests/nova/run --release older
 	@bash tests/integration/run
+
+test-install: $(TOOLS)  ## the installation pages, followed on a fresh Debian; as root
+	@bash tests/install/run $(ARGS)
 
 lint: $(TOOLS)  ## style, common mistakes, and the direction of imports
 	$(BIN)/ruff check .
@@ -67,7 +70,7 @@ nova:  ## nova_ext in an environment of the present Nova
 
 tests: $(TOOLS) $(SERVERS)  ## unit and functional tests, with coverage
 	$(PYTEST) -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered \
-		--cov-report=html:build/coverage tests/unit tests/functional $(ARGS)
+		--cov-report=html:build/coverage tests/unit tests/functional tests/devstack $(ARGS)
 
 samples: $(TOOLS)  ## etc: the configuration and policy samples, made from the code
 	$(BIN)/oslo-config-generator --config-file etc/kwapi/config-generator.conf
