@@ -127,13 +127,26 @@ def test_a_lease_of_a_members(run: Run) -> None:
     assert run("alice", "lease delete mine").status == 0
 
 
+def test_a_proposal_is_taken(run: Run) -> None:
+    """Its hosts are among those that can be leased, and are free again after it."""
+    proposed = run("alice", "lease create --propose --duration 1h --name maybe -f json").document
+    assert proposed["status"] == "proposed"
+    assert run("alice", "lease confirm maybe --wait -f json").document["status"] == "active"
+    names = {host["Name"] for host in run("admin", "lease host list -f json").document}
+    assert names == {f"node-{number}" for number in range(4)}
+    assert run("alice", "lease delete maybe").status == 0
+
+
 def test_energy_is_for_administrators(run: Run) -> None:
     def is_measured() -> bool:
         return bool(json.loads(run("admin", "energy probe list -f json").out))
 
     scripts.wait_until(is_measured, "a probe")
     assert run("admin", "energy driver list -f json").document[0]["State"] == "running"
+    assert run("admin", "energy probe show server-1 -f json").document["kwh"] >= 0
     assert run("admin", "energy top --count 1").out.count("server-") >= 1
+    ranked = run("admin", "energy ranking list -f json").document
+    assert {host["Host"] for host in ranked} == {f"node-{number}" for number in range(4)}
     require_refused(run("alice", "energy probe list"), "Policy does not allow kwapi:probes:list")
 
 
