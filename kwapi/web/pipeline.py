@@ -96,6 +96,8 @@ class _Public:
         self._public = frozenset(public)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        # Behind Apache it ends in a slash, and so every link of ours would have two.
+        environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "").rstrip("/")
         is_public = environ.get("PATH_INFO", "").rstrip("/") in self._public
         app: Any = self._nobody if is_public else self._identified
         return app(environ, start_response)  # type: ignore[no-any-return]

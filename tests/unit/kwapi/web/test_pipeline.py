@@ -83,6 +83,19 @@ def test_public_paths_pass_as_nobody(keystone: cfg.ConfigOpts, path: str) -> Non
     assert app.who.roles == []
 
 
+def test_a_place_below_another_servers_root_has_no_slash_at_its_end(conf: cfg.ConfigOpts) -> None:
+    """Apache tells uWSGI /energy/, and a link made of that would have two slashes."""
+
+    def application(environ: dict[str, Any], start_response: Any) -> Any:
+        url = webob.Request(environ).application_url
+        return webob.Response(body=url.encode())(environ, start_response)
+
+    app = pipeline.wrap(application, conf, service="kwapi", auth_strategy="noauth", public=())
+    environ = {"REMOTE_ADDR": "127.0.0.1", "SCRIPT_NAME": "/energy/"}
+    answer = webob.Request.blank("/v1/", environ=environ).get_response(app)
+    assert answer.text == "http://localhost/energy"
+
+
 def test_noauth_makes_this_machine_admin_and_nobody_else(conf: cfg.ConfigOpts) -> None:
     app = App()
     wrapped = wrap(app, conf, "noauth")
