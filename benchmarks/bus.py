@@ -38,14 +38,14 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
 from kwapi import conf as options
 from kwapi import measurement
-from kwapi import service
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
 from kwapi.collector import store as stores
-from kwapi.db import migration
-from kwapi.db import transaction
 from tests.functional import rabbitmq
 
 PDUS, OUTLETS = 417, 24

@@ -30,11 +30,11 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
+from energybase.db import transaction
+from energybase.web import server
 from kwapi.collector import record
 from kwapi.collector import snapshot
 from kwapi.collector import store as stores
-from kwapi.db import transaction
-from kwapi.web import server
 from tests import ceilometer_agent
 from tests.functional import apis
 

@@ -32,11 +32,11 @@ from typing import Any
 from typing import NamedTuple
 
 from benchmarks import bus
+from energybase import service
+from energybase.db import transaction
 from kwapi import conf as options
-from kwapi import service
 from kwapi.ceilometer import samples
 from kwapi.collector import store as stores
-from kwapi.db import transaction
 from tests.functional import audit
 
 PERIOD_SECONDS = 60.0

@@ -32,15 +32,15 @@ from typing import Any
 
 import flask
 
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
+from energybase.web import server
 from kwapi import conf as options
-from kwapi import service
 from kwapi.api import app
 from kwapi.collector import record
 from kwapi.collector import snapshot
 from kwapi.collector import store as stores
-from kwapi.db import migration
-from kwapi.db import transaction
-from kwapi.web import server
 
 PATH = "/v1/probes/"
 _SPAWN = multiprocessing.get_context("spawn")

@@ -34,9 +34,9 @@ from climate.inventory import manager
 from climate.inventory import store as stores
 from climate.inventory import worker
 from climate.inventory.sources import nova
-from kwapi import service
-from kwapi.db import migration
-from kwapi.db import transaction
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
 from tests import fake_nova
 from tests.functional import databases
 

@@ -45,8 +45,8 @@ from climate.planning import store
 from climate.rpc import inventory as inventory_rpc
 from climate.rpc import planning as planning_rpc
 from climate.rpc import transport as transports
-from kwapi import clock
-from kwapi import service
+from energybase import clock
+from energybase import service
 from tests.functional import databases
 from tests.functional import lease_services
 from tests.functional import rabbitmq as broker

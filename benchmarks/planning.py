@@ -50,10 +50,10 @@ from climate.planning import manager
 from climate.planning import options
 from climate.planning import prices
 from climate.planning import store
-from kwapi import clock
-from kwapi import service
-from kwapi.db import migration
-from kwapi.db import transaction
+from energybase import clock
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
 from tests.functional import databases
 
 _HOUR, _DAY = 3600, 86_400

@@ -38,7 +38,7 @@ from climate.ranking import options
 from climate.ranking import performance
 from climate.ranking import store as stores
 from climate.rpc import inventory as inventories
-from kwapi.db import transaction
+from energybase.db import transaction
 from tests import inventory_contract
 from tests.functional import databases
 

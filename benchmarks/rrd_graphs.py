@@ -23,7 +23,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from pathlib import Path
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi.rrd import archive as archives
 from kwapi.rrd import cache as caches
 from kwapi.rrd import graph

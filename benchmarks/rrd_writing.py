@@ -33,9 +33,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import bus
+from energybase import service
 from kwapi import conf as options
 from kwapi import measurement
-from kwapi import service
 from kwapi.rrd import index as indexes
 from kwapi.rrd import layout as layouts
 from kwapi.rrd import pipe as pipes

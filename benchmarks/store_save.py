@@ -31,9 +31,9 @@ from sqlalchemy import orm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from energybase.db import migration  # noqa: E402
 from kwapi.collector import record  # noqa: E402
 from kwapi.collector import store  # noqa: E402
-from kwapi.db import migration  # noqa: E402
 from kwapi.db import models  # noqa: E402
 from tests import store_contract  # noqa: E402
 from tests.functional import databases  # noqa: E402

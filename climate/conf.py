@@ -16,7 +16,7 @@ from oslo_config import cfg
 from oslo_log import log
 from oslo_middleware import cors
 
-from kwapi import service
+from energybase import service
 
 #: Loggers that are too talkative at their own default level.
 _LOG_LEVELS = [
@@ -66,7 +66,7 @@ LEASE_API_OPTS = [
         "max_body_bytes",
         default=114_688,
         min=1024,
-        # kwapi.web.server takes twice as much, for what chunks are wrapped in.
+        # energybase.web.server takes twice as much, for what chunks are wrapped in.
         max=524_288,
         help="A request with a longer body is refused: 413.",
     ),

@@ -17,7 +17,7 @@ from oslo_config import types
 from oslo_log import log
 from oslo_middleware import cors
 
-from kwapi import service
+from energybase import service
 
 #: Loggers that are too talkative at their own default level.
 _LOG_LEVELS = [

@@ -24,7 +24,7 @@
     `-- StoreUnavailable             503
 
 ``code`` is the HTTP status where the API answers with it;
-:mod:`kwapi.web.errors` translates by that attribute alone.
+:mod:`energybase.web.errors` translates by that attribute alone.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from climate.db import models
 from climate.planning import availability
 from climate.planning import lease as leases
 from climate.planning import store
+from energybase.db import migration
 from kwapi import exception as kwapi_exception
-from kwapi.db import migration
 from tests import climate_database as given
 from tests import conftest
 

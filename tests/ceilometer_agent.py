@@ -20,7 +20,7 @@ from ceilometer.polling import manager as managers
 from oslo_config import cfg
 from oslo_log import log
 
-from kwapi.web import server
+from energybase.web import server
 
 METERS = ("energy", "power", "hardware.ipmi.node.power")
 _EVER = "2099-01-01T00:00:00.000000Z"

@@ -24,7 +24,7 @@ from climate.db import models
 from climate.planning import availability
 from climate.planning import lease as leases
 from climate.planning import store
-from kwapi.db import transaction
+from energybase.db import transaction
 
 FOREVER = availability.FOREVER
 NOW = 1_700_000_000

@@ -16,9 +16,9 @@ import hypothesis
 import pytest
 from oslo_config import cfg
 
-from kwapi import clock
+from energybase import clock
+from energybase import service
 from kwapi import conf as kwapi_conf
-from kwapi import service
 
 # Bounded for CI. No deadline: on two shared cores it would measure the
 # neighbours. print_blob: a failure says how to have it again.

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import configuration

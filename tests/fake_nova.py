@@ -14,7 +14,7 @@ from typing import Any
 
 import webob
 
-from kwapi.web import server
+from energybase.web import server
 
 _TOKEN = "a-token"
 _USER, _PASSWORD = "climate", "secret-of-climate"

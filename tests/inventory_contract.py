@@ -19,9 +19,9 @@ from oslo_config import cfg
 from climate.db import models
 from climate.inventory import host
 from climate.inventory import store
+from energybase.db import migration
+from energybase.db import transaction
 from kwapi import exception
-from kwapi.db import migration
-from kwapi.db import transaction
 
 NOW = 1_700_000_000
 

@@ -27,13 +27,13 @@ from alembic import migration as alembic_migration
 from hypothesis import strategies
 from oslo_config import cfg
 
+from energybase.db import migration
+from energybase.db import transaction
 from kwapi import exception
 from kwapi import measurement
 from kwapi.collector import record
 from kwapi.collector import store
-from kwapi.db import migration
 from kwapi.db import models
-from kwapi.db import transaction
 
 _DEADLINE_SECONDS = 60.0
 #: The wire refuses most of these; the store must keep them apart all the same.

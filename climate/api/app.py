@@ -21,11 +21,11 @@ from climate.api.controllers import root
 from climate.rpc import inventory as inventories
 from climate.rpc import planning as plannings
 from climate.rpc import ranking as rankings
-from kwapi import clock as clocks
-from kwapi.web import errors
-from kwapi.web import pipeline
-from kwapi.web import policy
-from kwapi.web import resource
+from energybase import clock as clocks
+from energybase.web import errors
+from energybase.web import pipeline
+from energybase.web import policy
+from energybase.web import resource
 
 #: What may be asked without a token, and tells nothing of leases.
 _PUBLIC = ("", "/healthcheck", "/v1")

@@ -19,10 +19,10 @@ from climate.api import texts
 from climate.rpc import inventory as inventories
 from climate.rpc import planning as plannings
 from climate.rpc import ranking as rankings
-from kwapi import clock as clocks
-from kwapi.web import errors
-from kwapi.web import pipeline
-from kwapi.web import policy
+from energybase import clock as clocks
+from energybase.web import errors
+from energybase.web import pipeline
+from energybase.web import policy
 
 
 class Backend(NamedTuple):

@@ -18,8 +18,8 @@ from typing import NoReturn
 import webob
 
 from climate import exception
-from kwapi.web import conditional
-from kwapi.web import errors
+from energybase.web import conditional
+from energybase.web import errors
 
 _BODY = "climate.api.body"
 

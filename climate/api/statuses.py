@@ -14,8 +14,8 @@ from oslo_context import context
 from climate.api import types
 from climate.rpc import inventory as inventories
 from climate.rpc import planning as plannings
+from energybase import outage
 from kwapi import exception
-from kwapi import outage
 
 LOG = logging.getLogger(__name__)
 

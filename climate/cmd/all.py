@@ -25,16 +25,16 @@ from climate.cmd import planning
 from climate.cmd import ranking
 from climate.db import models
 from climate.rpc import transport as transports
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
+from energybase.web import server
+from energybase.web import workers
 from kwapi import conf as kwapi_options
 from kwapi import exception
-from kwapi import service
 from kwapi.cmd import drivers
 from kwapi.cmd import one_process
-from kwapi.db import migration
-from kwapi.db import transaction
 from kwapi.simulator import rack
-from kwapi.web import server
-from kwapi.web import workers
 
 _PROG = "kwapi-climate"
 #: Two FMA units of four doubles each, two operations a multiply-add (AVX2).

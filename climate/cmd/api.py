@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """climate-api: serves the API.
 
-Owns what is served; :mod:`kwapi.web.workers` has the processes.  For any other
+Owns what is served; :mod:`energybase.web.workers` has the processes.  For any other
 WSGI server there is :mod:`climate.wsgi.api`.
 """
 
@@ -19,7 +19,7 @@ from climate.rpc import inventory as inventories
 from climate.rpc import planning as plannings
 from climate.rpc import ranking as rankings
 from climate.rpc import transport as transports
-from kwapi.web import workers
+from energybase.web import workers
 
 #: A load balancer does not wait longer, and the next one of its checks holds one more thread.
 _HEALTH_SECONDS = 3.0

@@ -24,8 +24,8 @@ from climate.inventory.sources import source
 from climate.rpc import inventory as rpc
 from climate.rpc import ranking as rankings
 from climate.rpc import transport as transports
-from kwapi import service
-from kwapi.db import transaction
+from energybase import service
+from energybase.db import transaction
 
 _PROG = "climate-inventory"
 #: The next reading of the source waits for it.

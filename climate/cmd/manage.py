@@ -2,7 +2,7 @@
 """climate-manage: brings the database's schema up to date, and checks the configuration.
 
 Owns which commands there are; what they do is the affair of
-:mod:`kwapi.db.commands`, what is checked that of :mod:`climate.cmd.readiness`.
+:mod:`energybase.cli.database`, what is checked that of :mod:`climate.cmd.readiness`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from climate import conf as options
 from climate.cmd import readiness
 from climate.db import models
-from kwapi.checkup import command as checkup
-from kwapi.db import commands
+from energybase.cli import checks as checkup
+from energybase.cli import database
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,11 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = checkup.main(readiness.PLAN, readiness.FILES, argv)
     if status is not None:
         return status
-    return commands.main("climate-manage", options.load, _add_commands, argv)
+    return database.main("climate-manage", options.load, _add_commands, argv)
 
 
 def _add_commands(subparsers: Any) -> None:
-    commands.add_database(subparsers, models.SCHEMA)
+    database.add_database(subparsers, models.SCHEMA)
     checkup.add(subparsers, readiness.PLAN, readiness.list_checks)
 
 

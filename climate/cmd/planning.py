@@ -22,9 +22,9 @@ from climate.planning import options as planning_options
 from climate.planning import store as stores
 from climate.rpc import planning as rpc
 from climate.rpc import transport as transports
-from kwapi import clock as clocks
-from kwapi import service
-from kwapi.db import transaction
+from energybase import clock as clocks
+from energybase import service
+from energybase.db import transaction
 
 _PROG = "climate-planning"
 

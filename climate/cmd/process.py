@@ -17,9 +17,9 @@ from oslo_config import cfg
 from climate import conf as options
 from climate.db import models
 from climate.rpc import transport as transports
+from energybase import service
+from energybase.db import migration
 from kwapi import exception
-from kwapi import service
-from kwapi.db import migration
 
 #: Returns the parts of a process, in the order to start them, on a transport.
 Build = Callable[[cfg.ConfigOpts, Any], list[service.Component]]

@@ -23,8 +23,8 @@ from climate.ranking import store as stores
 from climate.rpc import inventory as inventories
 from climate.rpc import ranking as rpc
 from climate.rpc import transport as transports
-from kwapi import service
-from kwapi.db import transaction
+from energybase import service
+from energybase.db import transaction
 
 _PROG = "climate-ranking"
 #: The next look at the hosts waits for it.

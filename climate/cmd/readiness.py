@@ -19,12 +19,12 @@ from climate.inventory.sources import source
 from climate.planning import options as planning
 from climate.ranking import options as ranking
 from climate.rpc import transport as transports
-from kwapi import service
-from kwapi.checkup import configuration as checkup
-from kwapi.checkup import keystone
-from kwapi.checkup import upgrade
-from kwapi.db import transaction
-from kwapi.web import workers
+from energybase import service
+from energybase.cli import configuration as checkup
+from energybase.cli import keystone
+from energybase.cli import upgrade
+from energybase.db import transaction
+from energybase.web import workers
 
 FILES = ("/etc/climate/climate.conf",)
 _STORING = frozenset(("climate-inventory", "climate-planning", "climate-ranking"))

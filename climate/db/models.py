@@ -17,8 +17,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from kwapi.db import columns
-from kwapi.db import migration
+from energybase.db import columns
+from energybase.db import migration
 
 METADATA = sa.MetaData()
 

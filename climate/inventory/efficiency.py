@@ -17,8 +17,8 @@ from oslo_context import context
 from climate.inventory import host
 from climate.inventory import manager
 from climate.rpc import ranking as rankings
+from energybase import outage
 from kwapi import exception
-from kwapi import outage
 
 LOG = logging.getLogger(__name__)
 

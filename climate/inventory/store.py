@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from climate.db import models
 from climate.inventory import host
+from energybase.db import transaction
 from kwapi import exception
-from kwapi.db import transaction
 
 
 class Row(NamedTuple):
@@ -63,7 +63,7 @@ class Store:
     """
 
     def __init__(self, transactions: transaction.TransactionContext) -> None:
-        """Use the transactions that :func:`kwapi.db.transaction.build` returned."""
+        """Use the transactions that :func:`energybase.db.transaction.build` returned."""
         self._transactions = transactions
 
     def replace(self, entries: Iterable[host.Entry], now: int) -> Changes:

@@ -19,7 +19,7 @@ from climate import exception as climate_exception
 from climate.inventory import host
 from climate.inventory import store as stores
 from climate.inventory.sources import source as sources
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception
 
 LOG = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from climate.planning import options as planning_options
 from climate.planning import refusal
 from climate.planning import request
 from climate.planning import store as stores
-from kwapi import clock as clocks
+from energybase import clock as clocks
 
 
 class Booking:

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from climate import exception
 from climate.planning import events
 from climate.planning import store as stores
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase import messaging
+from energybase import outage
 from kwapi import exception as kwapi_exception
-from kwapi import messaging
-from kwapi import outage
 
 LOG = logging.getLogger(__name__)
 

@@ -29,7 +29,7 @@ from climate.planning import request
 from climate.planning import store as stores
 from climate.rpc import planning as rpc
 from climate.rpc import transport as transports
-from kwapi import clock as clocks
+from energybase import clock as clocks
 
 _MAX_PAGE_SIZE = 10_000
 _MAX_LEAD_SECONDS = 10 * 365 * 86_400

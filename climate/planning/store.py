@@ -33,8 +33,8 @@ from climate.planning import changes
 from climate.planning import lease as leases
 from climate.planning import lease_rows
 from climate.planning import outbox
-from kwapi import clock as clocks
-from kwapi.db import transaction
+from energybase import clock as clocks
+from energybase.db import transaction
 
 #: Pauses before a transaction is done again that the database undid in favour of another.
 _RETRY_SECONDS = (0.01, 0.05, 0.2, 0.5)
@@ -61,7 +61,7 @@ class Store:
     def __init__(
         self, transactions: transaction.TransactionContext, clock: clocks.Clock | None = None
     ) -> None:
-        """Use the transactions that :func:`kwapi.db.transaction.build` returned."""
+        """Use the transactions that :func:`energybase.db.transaction.build` returned."""
         self._transactions = transactions
         self._clock = clock or clocks.Clock()
 

@@ -23,9 +23,9 @@ from climate.ranking import recorded
 from climate.ranking import store as stores
 from climate.rpc import ranking as rpc
 from climate.rpc import transport
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase import outage
 from kwapi import exception as kwapi_exception
-from kwapi import outage
 
 LOG = logging.getLogger(__name__)
 

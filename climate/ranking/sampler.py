@@ -22,10 +22,10 @@ from climate.ranking import options as ranking_options
 from climate.ranking import probes
 from climate.ranking import store as stores
 from climate.rpc import inventory as inventories
+from energybase import clock as clocks
+from energybase import outage
 from kwapi import client
-from kwapi import clock as clocks
 from kwapi import exception
-from kwapi import outage
 
 LOG = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ import sqlalchemy as sa
 from climate.db import models
 from climate.ranking import performance
 from climate.ranking import power_model
+from energybase.db import transaction
+from energybase.db import upsert
 from kwapi import exception
-from kwapi.db import transaction
-from kwapi.db import upsert
 
 HOUR_SECONDS = 3600
 #: No two services' clocks are further apart.  A moment beyond that was noted by
@@ -81,7 +81,7 @@ class Store:
     """
 
     def __init__(self, transactions: transaction.TransactionContext) -> None:
-        """Use the transactions that :func:`kwapi.db.transaction.build` returned."""
+        """Use the transactions that :func:`energybase.db.transaction.build` returned."""
         self._transactions = transactions
 
     def add(self, sampled_at: int, samples: Mapping[str, Sample]) -> bool:

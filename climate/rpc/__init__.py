@@ -13,4 +13,4 @@ told 503 is not carried out later.
 """
 
 # Before any module of ours imports oslo.messaging; it says why.
-from kwapi import messaging as messaging
+from energybase import messaging as messaging

@@ -19,8 +19,8 @@ from oslo_config import cfg
 from oslo_context import context
 
 from climate import exception
+from energybase import messaging
 from kwapi import exception as kwapi_exception
-from kwapi import messaging
 
 LOG = logging.getLogger(__name__)
 

@@ -8,6 +8,6 @@ OS_CLIMATE_CONFIG_DIR names, else in /etc/climate.
 from __future__ import annotations
 
 from climate.cmd import api
-from kwapi.web import lazy
+from energybase.web import lazy
 
 application = lazy.Application(api.PROGRAM, "OS_CLIMATE_CONFIG_DIR", "climate.conf")

@@ -13,14 +13,14 @@ from typing import Any
 from oslo_config import cfg
 from oslo_middleware import healthcheck
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase.web import errors
+from energybase.web import pipeline
+from energybase.web import policy
+from energybase.web import resource
 from kwapi import policies
 from kwapi.api.controllers import root
 from kwapi.collector import store as stores
-from kwapi.web import errors
-from kwapi.web import pipeline
-from kwapi.web import policy
-from kwapi.web import resource
 
 #: What may be asked without a token, and tells nothing that is measured.
 _PUBLIC = ("", "/healthcheck", "/v1")

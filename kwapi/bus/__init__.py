@@ -18,4 +18,4 @@ other must name a pool of its own, else it takes the collector's messages.
 """
 
 # Before any module of ours imports oslo.messaging; it says why.
-from kwapi import messaging as messaging
+from energybase import messaging as messaging

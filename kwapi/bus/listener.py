@@ -19,10 +19,10 @@ import oslo_messaging
 from oslo_messaging import dispatcher
 from oslo_messaging.notify import listener as notify_listener
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase import messaging
 from kwapi import exception
 from kwapi import measurement
-from kwapi import messaging
 from kwapi import signing
 from kwapi.bus import batch as batches
 from kwapi.bus import transport as transports

@@ -15,9 +15,9 @@ from typing import Any
 
 import oslo_messaging
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase import messaging
 from kwapi import measurement
-from kwapi import messaging
 from kwapi import signing
 from kwapi.bus import transport as transports
 

@@ -12,8 +12,8 @@ from typing import Any
 import oslo_messaging
 from oslo_config import cfg
 
+from energybase import messaging
 from kwapi import exception
-from kwapi import messaging
 from kwapi import signing
 
 EVENT_TYPE = "kwapi.measurements"

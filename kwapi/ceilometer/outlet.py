@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
-from kwapi import clock as clocks
-from kwapi import messaging
-from kwapi import outage
+from energybase import clock as clocks
+from energybase import messaging
+from energybase import outage
 from kwapi.bus import batch as batches
 from kwapi.ceilometer import samples
 from kwapi.ceilometer import transport as transports

@@ -19,8 +19,8 @@ from keystoneauth1 import adapter
 from keystoneauth1 import exceptions
 from keystoneauth1 import session as sessions
 
+from energybase import clock as clocks
 from kwapi import client
-from kwapi import clock as clocks
 from kwapi.ceilometer import samples
 
 LOG = logging.getLogger(__name__)

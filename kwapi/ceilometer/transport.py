@@ -11,7 +11,7 @@ from typing import Any
 from typing import NamedTuple
 
 # Before oslo.messaging; it says why.
-from kwapi import messaging  # isort: split
+from energybase import messaging  # isort: split
 
 import oslo_messaging
 from oslo_config import cfg

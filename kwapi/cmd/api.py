@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kwapi-api: serves the API.
 
-Owns what is served; :mod:`kwapi.web.workers` has the processes.  For any other
+Owns what is served; :mod:`energybase.web.workers` has the processes.  For any other
 WSGI server there is :mod:`kwapi.wsgi.api`.
 """
 
@@ -13,11 +13,11 @@ from typing import Any
 
 from oslo_config import cfg
 
+from energybase.db import migration
+from energybase.web import workers
 from kwapi import conf as options
 from kwapi.api import app
 from kwapi.collector import store as stores
-from kwapi.db import migration
-from kwapi.web import workers
 
 
 def build_app(conf: cfg.ConfigOpts) -> Any:

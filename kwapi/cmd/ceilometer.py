@@ -17,11 +17,13 @@ from typing import Any
 
 from oslo_config import cfg
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase import outage
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
 from kwapi import conf as options
 from kwapi import exception
-from kwapi import outage
-from kwapi import service
 from kwapi.bus import listener as listeners
 from kwapi.bus import transport as transports
 from kwapi.ceilometer import outlet as outlets
@@ -31,8 +33,6 @@ from kwapi.ceilometer import transport as ceilometer_transports
 from kwapi.cmd import collector as collecting
 from kwapi.collector import collector
 from kwapi.collector import store as stores
-from kwapi.db import migration
-from kwapi.db import transaction
 
 LOG = logging.getLogger(__name__)
 

@@ -13,16 +13,16 @@ from collections.abc import Sequence
 
 from oslo_config import cfg
 
+from energybase import service
+from energybase.db import migration
 from kwapi import conf as options
 from kwapi import exception
-from kwapi import service
 from kwapi.bus import listener as listeners
 from kwapi.bus import transport as transports
 from kwapi.collector import collector
 from kwapi.collector import ledger
 from kwapi.collector import record
 from kwapi.collector import store as stores
-from kwapi.db import migration
 
 LOG = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 from oslo_config import cfg
 
+from energybase import service
 from kwapi import conf as options
 from kwapi import exception
-from kwapi import service
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
 from kwapi.drivers import check

@@ -2,7 +2,7 @@
 """kwapi-manage: upgrades the database's schema, checks the configuration, makes signing keys.
 
 Owns which commands there are, and keys; what becomes of the database is the
-affair of :mod:`kwapi.db.commands`, what is checked that of
+affair of :mod:`energybase.cli.database`, what is checked that of
 :mod:`kwapi.cmd.readiness`.
 """
 
@@ -18,11 +18,11 @@ from typing import Any
 
 from oslo_config import cfg
 
+from energybase.cli import checks as checkup
+from energybase.cli import database
+from energybase.db import migration
 from kwapi import conf as options
-from kwapi.checkup import command as checkup
 from kwapi.cmd import readiness
-from kwapi.db import commands
-from kwapi.db import migration
 
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _KEY_BYTES = 32
@@ -33,14 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = checkup.main(readiness.PLAN, readiness.FILES, argv)
     if status is not None:
         return status
-    return commands.main("kwapi-manage", options.load, _add_commands, argv)
+    return database.main("kwapi-manage", options.load, _add_commands, argv)
 
 
 def _add_commands(subparsers: Any) -> None:
-    commands.add_database(subparsers, migration.KWAPI)
+    database.add_database(subparsers, migration.KWAPI)
     checkup.add(subparsers, readiness.PLAN, readiness.list_checks)
-    keys = commands.add_group(subparsers, "key", "keys that sign messages")
-    generate = commands.add(keys, "generate", _generate, "print a new key, to put under [bus]")
+    keys = database.add_group(subparsers, "key", "keys that sign messages")
+    generate = database.add(keys, "generate", _generate, "print a new key, to put under [bus]")
     generate.add_argument("--id", type=_key_id, help="the key's name, by default today's date")
 
 

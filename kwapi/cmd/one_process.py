@@ -17,20 +17,20 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
+from energybase.web import workers
 from kwapi import exception
-from kwapi import service
 from kwapi.api import app
 from kwapi.bus import transport as transports
 from kwapi.cmd import collector
 from kwapi.cmd import drivers
 from kwapi.cmd import rrd
 from kwapi.collector import store as stores
-from kwapi.db import migration
-from kwapi.db import transaction
 from kwapi.drivers import configuration
 from kwapi.simulator import agent
 from kwapi.simulator import rack
-from kwapi.web import workers
 
 
 class Parts(NamedTuple):

@@ -16,25 +16,25 @@ from collections.abc import Sequence
 from oslo_config import cfg
 from oslo_log import log
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase import service
+from energybase.cli import configuration as checkup
+from energybase.cli import inifile
+from energybase.cli import keystone
+from energybase.cli import upgrade
+from energybase.db import migration
+from energybase.db import transaction
+from energybase.web import workers
 from kwapi import conf as options
 from kwapi import exception
 from kwapi import policies
-from kwapi import service
 from kwapi import signing
 from kwapi.bus import transport as transports
-from kwapi.checkup import configuration as checkup
-from kwapi.checkup import inifile
-from kwapi.checkup import keystone
-from kwapi.checkup import upgrade
 from kwapi.cmd import ceilometer
 from kwapi.cmd import rrd
-from kwapi.db import migration
-from kwapi.db import transaction
 from kwapi.drivers import configuration as wattmeters
 from kwapi.drivers import driver
 from kwapi.drivers import manager
-from kwapi.web import workers
 
 FILES = ("/etc/kwapi/kwapi.conf", "/etc/kwapi/drivers.conf")
 _LISTENERS = frozenset(("kwapi-ceilometer", "kwapi-collector", "kwapi-rrd"))

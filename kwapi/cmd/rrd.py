@@ -2,7 +2,7 @@
 """kwapi-rrd: writes a file per probe, and serves the pages that show them.
 
 Owns what is written and what is served: one process listens to the bus, beside
-those that answer browsers; :mod:`kwapi.web.workers` has these.  For any other
+those that answer browsers; :mod:`energybase.web.workers` has these.  For any other
 WSGI server there is :mod:`kwapi.wsgi.rrd`.
 """
 
@@ -20,10 +20,11 @@ import cotyledon
 from cotyledon import oslo_config_glue
 from oslo_config import cfg
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase import service
+from energybase.web import workers
 from kwapi import conf as options
 from kwapi import exception
-from kwapi import service
 from kwapi.bus import listener as listeners
 from kwapi.bus import transport as transports
 from kwapi.rrd import app
@@ -33,7 +34,6 @@ from kwapi.rrd import store as stores
 from kwapi.rrd import updates
 from kwapi.rrd import views
 from kwapi.rrd import writer as writers
-from kwapi.web import workers
 
 
 class Writing:

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from energybase import service
 from kwapi import exception
-from kwapi import service
 from kwapi.simulator import account
 from kwapi.simulator import agent
 from kwapi.simulator import bmc

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from typing import Protocol
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception
 from kwapi import measurement
 from kwapi.bus import batch as batches

@@ -25,13 +25,13 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from oslo_config import cfg
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase.db import transaction
+from energybase.db import upsert
 from kwapi import exception
 from kwapi import measurement
 from kwapi.collector import record
 from kwapi.db import models
-from kwapi.db import transaction
-from kwapi.db import upsert
 
 _NO_PROBES = b'{"probes": {}}'
 _NO_PROBE_IDS = b'{"probe_ids": []}'
@@ -118,7 +118,7 @@ class Store:
     def __init__(
         self, transactions: transaction.TransactionContext, clock: clocks.Clock | None = None
     ) -> None:
-        """Use the transactions that :func:`kwapi.db.transaction.build` returned."""
+        """Use the transactions that :func:`energybase.db.transaction.build` returned."""
         self._transactions = transactions
         self._clock = clock or clocks.Clock()
 

@@ -2,10 +2,10 @@
 """Tables.
 
 Owns their columns and what each database must be told to keep them exactly.
-How an existing database gets there is :mod:`kwapi.db.migration`: a change here
+How an existing database gets there is :mod:`energybase.db.migration`: a change here
 wants a migration, and a test says so.
 
-Names are compared byte by byte, see :mod:`kwapi.db.columns`: two probes that
+Names are compared byte by byte, see :mod:`energybase.db.columns`: two probes that
 differ in case are two.
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
-from kwapi.db import columns
+from energybase.db import columns
 
 METADATA = sa.MetaData()
 

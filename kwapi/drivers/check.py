@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import configuration

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from typing import TypeVar
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception
 from kwapi import measurement
 

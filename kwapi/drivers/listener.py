@@ -18,7 +18,7 @@ from typing import Generic
 from typing import NamedTuple
 from typing import TypeVar
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception
 
 LOG = logging.getLogger(__name__)

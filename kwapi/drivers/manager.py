@@ -22,7 +22,7 @@ from typing import NamedTuple
 from stevedore import driver as stevedore_driver
 from stevedore import exception as stevedore_exception
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import configuration

@@ -12,7 +12,7 @@ from urllib import parse as urls
 
 import requests
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception
 from kwapi.drivers import parameters
 

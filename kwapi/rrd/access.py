@@ -2,7 +2,7 @@
 """Who may look at the pages without a token: by a proxy's word, or by a shared link.
 
 Owns both of these doors and what must be configured for them.  Tokens and
-loopback are :mod:`kwapi.web.pipeline`'s; what those who came in may read is
+loopback are :mod:`energybase.web.pipeline`'s; what those who came in may read is
 policy's, for which they are readers of the whole system.
 
 A shared link ends in ``?key=...``.  The key is exchanged for a cookie at once
@@ -24,8 +24,8 @@ from oslo_config import cfg
 from oslo_context import context
 from oslo_middleware import request_id
 
+from energybase.web import pipeline
 from kwapi import exception
-from kwapi.web import pipeline
 
 #: Where the address that the socket itself tells is kept, whatever headers say later.
 PEER = "kwapi.rrd.peer"

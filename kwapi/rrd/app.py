@@ -18,7 +18,10 @@ from typing import Any
 
 from oslo_config import cfg
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase.web import pipeline
+from energybase.web import policy
+from energybase.web import resource
 from kwapi import policies
 from kwapi.rrd import access
 from kwapi.rrd import cache as caches
@@ -28,9 +31,6 @@ from kwapi.rrd import index as indexes
 from kwapi.rrd import series as numbers
 from kwapi.rrd import sites
 from kwapi.rrd.controllers import root
-from kwapi.web import pipeline
-from kwapi.web import policy
-from kwapi.web import resource
 
 #: Tells nothing that is measured.
 _PUBLIC = ("", "/healthcheck")

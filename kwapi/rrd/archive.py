@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception
 from kwapi.rrd import grouping
 from kwapi.rrd import index

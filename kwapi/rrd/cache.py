@@ -14,7 +14,7 @@ from collections.abc import Callable
 from collections.abc import Hashable
 from typing import NamedTuple
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 
 #: A thing takes this share of the time at most, however slow it is to make.
 _REST_PER_BUILD = 10.0

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 from typing import NamedTuple
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception
 from kwapi.rrd import layout as layouts
 from kwapi.rrd import pipe

@@ -3,7 +3,7 @@
 
 Owns the headers that keep a page from doing what it need not, and the form of
 an error for people.  What went wrong, and its form for programs, is
-:mod:`kwapi.web.errors`'.
+:mod:`energybase.web.errors`'.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from energybase.web import errors
 from kwapi.rrd import grouping
 from kwapi.rrd import index
-from kwapi.web import errors
 
 #: Probes on one page of a list.
 PAGE_SIZE = 24

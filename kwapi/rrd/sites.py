@@ -22,7 +22,7 @@ import jinja2
 import webob
 from oslo_config import cfg
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi.rrd import cache as caches
 from kwapi.rrd import graph
 from kwapi.rrd import index as indexes

@@ -12,8 +12,8 @@ import hashlib
 from collections.abc import Mapping
 from importlib import resources
 
+from energybase.web import conditional
 from kwapi.rrd import palette
-from kwapi.web import conditional
 
 _TYPES = {
     ".css": "text/css",

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from energybase import outage
 from kwapi import exception
-from kwapi import outage
 from kwapi.rrd import layout
 from kwapi.rrd import pipe
 from kwapi.rrd import rrdcached

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception
 from kwapi.rrd import archive
 from kwapi.rrd import cache

@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase import outage
 from kwapi import exception
 from kwapi import measurement
-from kwapi import outage
 from kwapi.bus import batch as batches
 from kwapi.rrd import index as indexes
 from kwapi.rrd import store as stores

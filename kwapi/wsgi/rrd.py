@@ -7,7 +7,7 @@ names, else in /etc/kwapi.
 
 from __future__ import annotations
 
+from energybase.web import lazy
 from kwapi.cmd import rrd
-from kwapi.web import lazy
 
 application = lazy.Application(rrd.PROGRAM, "OS_KWAPI_CONFIG_DIR", "kwapi.conf")

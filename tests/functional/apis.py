@@ -8,16 +8,16 @@ from typing import Any
 
 from oslo_config import cfg
 
-from kwapi import clock
+from energybase import clock
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
 from kwapi import conf as options
 from kwapi import measurement
-from kwapi import service
 from kwapi.api import app
 from kwapi.collector import record
 from kwapi.collector import snapshot
 from kwapi.collector import store
-from kwapi.db import migration
-from kwapi.db import transaction
 
 NOW = 1_700_000_100.0
 #: Ids that a careless route takes for something else.

@@ -37,10 +37,10 @@ from climate.rpc import inventory as inventory_rpc
 from climate.rpc import planning as planning_rpc
 from climate.rpc import ranking as ranking_rpc
 from climate.rpc import transport as transports
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
 from kwapi import client
-from kwapi import service
-from kwapi.db import migration
-from kwapi.db import transaction
 from tests import conftest
 
 #: 2026-09-21T14:13:20Z

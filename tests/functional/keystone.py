@@ -13,7 +13,7 @@ from typing import Any
 
 import webob
 
-from kwapi.web import server
+from energybase.web import server
 
 _SERVICE_TOKEN = "of-the-middleware"
 _EVER = "2099-01-01T00:00:00.000000Z"

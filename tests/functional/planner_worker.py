@@ -21,7 +21,7 @@ from climate import exception
 from climate.planning import manager
 from climate.planning import options
 from climate.planning import store
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import exception as kwapi_exception
 from tests import climate_database as given
 

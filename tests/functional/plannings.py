@@ -25,9 +25,9 @@ from climate.db import models
 from climate.planning import store as stores
 from climate.rpc import planning as rpc
 from climate.rpc import transport as transports
-from kwapi import service
-from kwapi.db import migration
-from kwapi.db import transaction
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
 from tests.functional import scripts
 
 WHO = context.RequestContext(project_id="project", user_id="user")

@@ -12,8 +12,8 @@ import time
 
 from oslo_config import cfg
 
+from energybase.db import transaction
 from kwapi.collector import store
-from kwapi.db import transaction
 from tests.functional import apis
 
 _SECONDS = 60

@@ -16,16 +16,16 @@ from typing import Any
 
 from oslo_config import cfg
 
-from kwapi import clock
+from energybase import clock
+from energybase import service
+from energybase.web import server
 from kwapi import conf as options
 from kwapi import measurement
-from kwapi import service
 from kwapi.rrd import app
 from kwapi.rrd import index
 from kwapi.rrd import store
 from kwapi.rrd import views
 from kwapi.simulator import rack
-from kwapi.web import server
 
 #: A Tuesday afternoon.
 NOW = 1_790_085_600.0

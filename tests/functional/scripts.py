@@ -24,10 +24,10 @@ from typing import TypeVar
 
 from oslo_config import cfg
 
+from energybase import service
+from energybase.db import transaction
 from kwapi import conf as options
-from kwapi import service
 from kwapi.collector import store
-from kwapi.db import transaction
 
 #: No test asserts how long something takes; this only ends one that never would.
 PATIENCE_SECONDS = 90.0

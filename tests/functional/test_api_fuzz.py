@@ -14,8 +14,8 @@ import webob
 from hypothesis import strategies
 from schemathesis import checks
 
+from energybase.db import transaction
 from kwapi.collector import store
-from kwapi.db import transaction
 from tests.functional import apis
 
 _DOCUMENT = pathlib.Path(__file__).parents[2] / "doc/source/reference/openapi.yaml"

@@ -84,7 +84,7 @@ def test_the_answers_request_id_is_in_the_log(api: processes.ApiProcess) -> None
     answer = requests.get(f"{api.url}v1/probes/nobody", timeout=30)
     lines = api.log.read_text().splitlines()
     told = [line for line in lines if answer.headers["X-OpenStack-Request-ID"] in line]
-    assert any("kwapi.web.errors" in line and "404" in line for line in told), lines
+    assert any("energybase.web.errors" in line and "404" in line for line in told), lines
 
 
 def test_a_process_that_is_killed_is_replaced(api: processes.ApiProcess) -> None:

@@ -25,12 +25,12 @@ import oslo_messaging
 import pytest
 from oslo_config import cfg
 
+from energybase.db import transaction
 from kwapi import measurement
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
 from kwapi.ceilometer import samples
 from kwapi.collector import store as stores
-from kwapi.db import transaction
 from tests import tcp_relay
 from tests.functional import audit as audits
 from tests.functional import rabbitmq as broker

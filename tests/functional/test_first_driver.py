@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import requests
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi import measurement
 from kwapi.drivers import driver
 from tests import code_blocks

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from gabbi import fixture
 
+from energybase.db import transaction
 from kwapi.collector import store
-from kwapi.db import transaction
 from tests.functional import apis
 from tests.functional import gabbis
 from tests.functional import keystone

@@ -18,7 +18,7 @@ from climate import conf as climate_conf
 from climate import exception
 from climate.rpc import inventory as rpc
 from climate.rpc import transport as transports
-from kwapi import service
+from energybase import service
 from tests import conftest
 from tests import fake_nova
 from tests import inventory_contract

@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from climate import states
 from climate.db import models
-from kwapi.db import migration
+from energybase.db import migration
 from tests import climate_database as given
 from tests.functional import databases
 from tests.functional import planner_worker

@@ -24,15 +24,15 @@ from climate.ranking import store as ranking_store
 from climate.rpc import inventory as inventory_rpc
 from climate.rpc import ranking as rpc
 from climate.rpc import transport as transports
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
+from energybase.web import server
 from kwapi import conf as kwapi_conf
-from kwapi import service
 from kwapi.api import app
 from kwapi.collector import record
 from kwapi.collector import snapshot
 from kwapi.collector import store as kwapi_store
-from kwapi.db import migration
-from kwapi.db import transaction
-from kwapi.web import server
 from tests import conftest
 from tests import inventory_contract
 from tests.functional import rabbitmq as broker

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from energybase.db import migration
 from kwapi import exception
 from kwapi.collector import store
-from kwapi.db import migration
 from tests import store_contract
 from tests.functional import databases
 

@@ -22,10 +22,10 @@ from climate.db import models as climate_models
 from climate.inventory import store as inventory_store
 from climate.planning import lease as leases
 from climate.ranking import store as ranking_store
+from energybase.db import migration
 from kwapi.cmd import manage
 from kwapi.collector import record
 from kwapi.collector import store
-from kwapi.db import migration
 from tests import climate_database
 from tests import store_contract
 from tests.functional import databases

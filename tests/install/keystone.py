@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 
-from kwapi.web import server
+from energybase.web import server
 from tests.functional import keystone
 
 TOKEN = "project:admin"

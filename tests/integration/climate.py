@@ -19,7 +19,7 @@ import webob
 from keystoneauth1 import adapter
 from keystoneauth1 import exceptions
 
-from kwapi.web import server
+from energybase.web import server
 from tests.functional import rabbitmq
 from tests.functional import scripts
 from tests.integration import cloud as clouds

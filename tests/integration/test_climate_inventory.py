@@ -14,7 +14,7 @@ import pytest
 from climate import conf as climate_conf
 from climate.inventory import host
 from climate.inventory.sources import source
-from kwapi import service
+from energybase import service
 from tests.integration import cloud as clouds
 from tests.integration import nova as novas
 

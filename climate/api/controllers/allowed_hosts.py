@@ -19,8 +19,8 @@ from climate.api import texts
 from climate.api import times
 from climate.api import types
 from climate.rpc import planning as plannings
-from kwapi.web import conditional
-from kwapi.web import resource
+from energybase.web import conditional
+from energybase.web import resource
 
 _WHY = {
     states.PROPOSED: "The lease is not confirmed yet.",

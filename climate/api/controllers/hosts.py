@@ -19,8 +19,8 @@ from climate.api import performances
 from climate.api import queries
 from climate.api import texts
 from climate.api import types
-from kwapi.web import conditional
-from kwapi.web import resource
+from energybase.web import conditional
+from energybase.web import resource
 
 #: More has no id.
 _MOST_DIGITS = 18

@@ -23,9 +23,9 @@ from climate.api import statuses
 from climate.api import types
 from climate.api import wishes
 from climate.rpc import planning as plannings
-from kwapi.web import conditional
-from kwapi.web import policy
-from kwapi.web import resource
+from energybase.web import conditional
+from energybase.web import policy
+from energybase.web import resource
 
 
 class Leases(resource.Resource):

@@ -12,8 +12,8 @@ from climate import policies
 from climate.api import backend as backends
 from climate.api import queries
 from climate.api import types
-from kwapi.web import conditional
-from kwapi.web import resource
+from energybase.web import conditional
+from energybase.web import resource
 
 
 class Ranking(resource.Resource):

@@ -17,8 +17,8 @@ from climate.api.controllers import allowed_hosts
 from climate.api.controllers import hosts
 from climate.api.controllers import leases
 from climate.api.controllers import ranking
-from kwapi.web import conditional
-from kwapi.web import resource
+from energybase.web import conditional
+from energybase.web import resource
 
 
 def build_tree(

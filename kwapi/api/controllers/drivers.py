@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import webob
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase.web import conditional
+from energybase.web import resource
 from kwapi import policies
 from kwapi.api import drivers
 from kwapi.api import metrics
 from kwapi.api import types
 from kwapi.collector import store as stores
-from kwapi.web import conditional
-from kwapi.web import resource
 
 
 class Drivers(resource.Resource):

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import webob
 
+from energybase.web import conditional
+from energybase.web import resource
 from kwapi import exception
 from kwapi import policies
 from kwapi.api import types
 from kwapi.collector import store as stores
-from kwapi.web import conditional
-from kwapi.web import resource
 
 
 class Probes(resource.Document):

@@ -11,13 +11,13 @@ from typing import Any
 
 import webob
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase.web import conditional
+from energybase.web import resource
 from kwapi import policies
 from kwapi.api.controllers import drivers
 from kwapi.api.controllers import probes
 from kwapi.collector import store as stores
-from kwapi.web import conditional
-from kwapi.web import resource
 
 
 def build_tree(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run by alembic: performs migrations on the connection that kwapi.db.migration hands over."""
+"""Run by alembic: performs migrations on the connection that energybase.db.migration hands over."""
 
 from alembic import context
 

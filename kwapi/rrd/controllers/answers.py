@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import webob
 
+from energybase.web import conditional
 from kwapi import exception
 from kwapi.rrd import cache
 from kwapi.rrd import index
 from kwapi.rrd import periods
 from kwapi.rrd import selection
 from kwapi.rrd import sites
-from kwapi.web import conditional
 
 #: Compressed at most once while it is asked for.
 _represent = functools.lru_cache(maxsize=256)(conditional.Representation)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import webob
 
+from energybase.web import errors
+from energybase.web import resource
 from kwapi import policies
 from kwapi.rrd import front
 from kwapi.rrd import periods
 from kwapi.rrd import sites
 from kwapi.rrd.controllers import answers
-from kwapi.web import errors
-from kwapi.web import resource
 
 _FORMATS = {"png": "image/png", "svg": "image/svg+xml"}
 _THEMES = ("light", "dark")

@@ -12,6 +12,8 @@ from typing import Any
 
 import webob
 
+from energybase.web import conditional
+from energybase.web import resource
 from kwapi import policies
 from kwapi.rrd import cache
 from kwapi.rrd import index
@@ -19,8 +21,6 @@ from kwapi.rrd import periods
 from kwapi.rrd import selection
 from kwapi.rrd import sites
 from kwapi.rrd.controllers import answers
-from kwapi.web import conditional
-from kwapi.web import resource
 
 #: Points of a small curve: it is about so many pixels wide.
 _MOST_POINTS = 75

@@ -12,12 +12,12 @@ from urllib import parse
 
 import webob
 
+from energybase.web import resource
 from kwapi import policies
 from kwapi.rrd import periods
 from kwapi.rrd import selection
 from kwapi.rrd import sites
 from kwapi.rrd.controllers import answers
-from kwapi.web import resource
 
 _HTML = "text/html"
 

@@ -10,12 +10,12 @@ import webob
 from oslo_config import cfg
 from oslo_middleware import healthcheck
 
+from energybase.web import conditional
+from energybase.web import resource
 from kwapi.rrd import sites
 from kwapi.rrd.controllers import graphs
 from kwapi.rrd.controllers import numbers
 from kwapi.rrd.controllers import pages
-from kwapi.web import conditional
-from kwapi.web import resource
 
 
 def build_tree(site: sites.Site, conf: cfg.ConfigOpts) -> resource.Resource:

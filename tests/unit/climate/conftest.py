@@ -10,7 +10,7 @@ import pytest
 from oslo_config import cfg
 
 from climate import conf as climate_conf
-from kwapi import service
+from energybase import service
 from tests import inventory_contract
 
 

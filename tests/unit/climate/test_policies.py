@@ -12,9 +12,9 @@ from oslo_context import context
 
 from climate import conf as options
 from climate import policies
-from kwapi import service
-from kwapi.web import errors
-from kwapi.web import policy
+from energybase import service
+from energybase.web import errors
+from energybase.web import policy
 
 RULES = [rule.name for rule in policies.list_rules()]
 OWNER = {"project_id": "p", "user_id": "u"}

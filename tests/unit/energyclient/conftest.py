@@ -14,9 +14,9 @@ from keystoneauth1 import noauth
 from keystoneauth1 import session
 from keystoneauth1 import token_endpoint
 
+from energybase.db import transaction
+from energybase.web import server
 from kwapi.collector import store
-from kwapi.db import transaction
-from kwapi.web import server
 from tests.functional import apis
 from tests.functional import climate_apis
 

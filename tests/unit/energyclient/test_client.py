@@ -18,11 +18,11 @@ from keystoneauth1 import adapter as adapters
 from keystoneauth1 import session
 from keystoneauth1.identity import v3
 
+from energybase.db import transaction
 from energyclient import client
 from energyclient import errors
 from energyclient import records
 from kwapi.collector import store
-from kwapi.db import transaction
 from tests.functional import apis
 from tests.functional import climate_apis
 from tests.functional import keystone as keystones

@@ -14,8 +14,8 @@ from keystoneauth1 import session as sessions
 from keystoneauth1 import token_endpoint
 from keystoneauth1.identity import v3
 
+from energybase.web import server
 from kwapi import client
-from kwapi.web import server
 
 
 class Api:

@@ -7,9 +7,9 @@ import pytest
 from oslo_config import cfg
 from oslo_context import context
 
+from energybase.web import errors
+from energybase.web import policy
 from kwapi import policies
-from kwapi.web import errors
-from kwapi.web import policy
 
 RULES = [rule.name for rule in policies.list_rules()]
 

@@ -15,7 +15,7 @@ from hypothesis import strategies
 
 from climate import exception
 from climate.api import bodies
-from kwapi.web import errors
+from energybase.web import errors
 
 LONGEST = 100
 

@@ -15,8 +15,8 @@ import webob
 
 from climate.cmd import all as one_process
 from climate.cmd import benchmark
-from kwapi.web import errors
-from kwapi.web import server
+from energybase.web import errors
+from energybase.web import server
 from tests import fake_nova
 
 RESULT = benchmark.Result(1.5e12, "9 products")

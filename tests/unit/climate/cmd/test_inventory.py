@@ -16,8 +16,8 @@ from climate.cmd import inventory
 from climate.rpc import inventory as rpc
 from climate.rpc import ranking as rankings
 from climate.rpc import transport as transports
+from energybase import service
 from kwapi import exception as kwapi_exception
-from kwapi import service
 from tests import conftest
 from tests.unit.climate.planning import planners
 

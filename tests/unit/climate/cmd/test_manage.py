@@ -10,7 +10,7 @@ import pytest
 
 from climate.cmd import manage
 from climate.db import models
-from kwapi.db import migration
+from energybase.db import migration
 
 
 @pytest.fixture

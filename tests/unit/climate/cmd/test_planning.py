@@ -16,8 +16,8 @@ from climate import exception
 from climate.cmd import planning
 from climate.rpc import planning as rpc
 from climate.rpc import transport as transports
+from energybase import service
 from kwapi import exception as kwapi_exception
-from kwapi import service
 from tests.unit.climate.planning import planners
 
 WHO = context.RequestContext(project_id="project", user_id="user")

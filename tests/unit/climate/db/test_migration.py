@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from climate.db import models
-from kwapi.db import migration
+from energybase.db import migration
 from tests import calendar_contract
 from tests import climate_database as given
 from tests.climate_database import audited as audited

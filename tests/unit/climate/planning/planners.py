@@ -17,10 +17,10 @@ from climate.planning import lease as leases
 from climate.planning import manager
 from climate.planning import options as planning_options
 from climate.planning import store as stores
-from kwapi import clock
-from kwapi import service
-from kwapi.db import migration
-from kwapi.db import transaction
+from energybase import clock
+from energybase import service
+from energybase.db import migration
+from energybase.db import transaction
 
 DAY = 86_400
 HOUR = 3600

@@ -24,7 +24,7 @@ from climate import states
 from climate.db import models
 from climate.planning import availability
 from climate.planning import lease as leases
-from kwapi.db import migration
+from energybase.db import migration
 from tests import climate_database as given
 
 HOSTS = range(1, 6)

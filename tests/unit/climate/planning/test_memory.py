@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from climate.db import models
 from climate.planning import memory
-from kwapi.db import transaction
+from energybase.db import transaction
 from tests.unit.climate.planning import planners
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from climate.db import models
 from climate.planning import lease as leases
+from energybase.db import migration
 from kwapi import exception as kwapi_exception
-from kwapi.db import migration
 from tests import calendar_contract
 from tests import climate_database as given
 from tests import lease_contract

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from energybase import service
 from kwapi import conf as options
 from kwapi import measurement
-from kwapi import service
 from kwapi import signing
 from kwapi.bus import batch as batches
 from kwapi.bus import listener as listeners

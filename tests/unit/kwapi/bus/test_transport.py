@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from oslo_config import cfg
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
+from energybase import service
 from kwapi import conf as options
 from kwapi import exception
-from kwapi import service
 from kwapi.bus import transport as transports
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import oslo_messaging
 import pytest
 
+from energybase import service
 from kwapi import conf as options
-from kwapi import service
 from kwapi.bus import batch as batches
 from kwapi.ceilometer import outlet as outlets
 from kwapi.ceilometer import samples

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import webob
 
+from energybase.db import transaction
+from energybase.web import server
 from kwapi.ceilometer import samples
 from kwapi.collector import record as records
 from kwapi.collector import snapshot
 from kwapi.collector import store as stores
-from kwapi.db import transaction
-from kwapi.web import server
 from tests import ceilometer_agent as polling
 from tests.functional import apis
 from tests.functional import keystone as middleware

@@ -11,9 +11,9 @@ import pytest
 import webob
 from keystoneauth1 import session as sessions
 
+from energybase.web import server
 from kwapi.ceilometer import reading
 from kwapi.ceilometer import samples
-from kwapi.web import server
 from tests import conftest
 
 NOW = 1_700_000_000.0

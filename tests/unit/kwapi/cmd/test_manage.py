@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from energybase.db import migration
 from kwapi import signing
 from kwapi.cmd import manage
-from kwapi.db import migration
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from energybase.db import migration
 from kwapi.cmd import manage
-from kwapi.db import migration
 
 _KEY = "0123456789abcdef0123456789abcdef"
 _GOOD = f"""\

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
+from energybase.db import migration
+from energybase.db import transaction
 from kwapi import exception
 from kwapi import measurement
 from kwapi import signing
@@ -18,8 +20,6 @@ from kwapi.bus import batch as batches
 from kwapi.collector import collector
 from kwapi.collector import record
 from kwapi.collector import store as stores
-from kwapi.db import migration
-from kwapi.db import transaction
 from tests import conftest
 
 NOW = 1_700_000_000.0

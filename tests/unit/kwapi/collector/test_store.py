@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from energybase.db import migration
 from kwapi import exception
 from kwapi.collector import record
 from kwapi.collector import store
-from kwapi.db import migration
 from kwapi.db import models
 from tests import conftest
 from tests import store_contract

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kwapi.db import migration
+from energybase.db import migration
 from tests import store_contract
 
 

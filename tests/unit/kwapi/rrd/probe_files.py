@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from kwapi import clock as clocks
+from energybase import clock as clocks
 from kwapi.rrd import archive
 from kwapi.rrd import index
 from kwapi.rrd import layout

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from energybase.web import errors
 from kwapi.rrd import index
 from kwapi.rrd import selection
-from kwapi.web import errors
 
 IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:@+~,=-]{0,12}", fullmatch=True)
 
