@@ -3,7 +3,7 @@
 
 ::
 
-    kwapi.exception.KwapiException
+    kwapi.exception.EnergyException
     |-- ConfigurationInvalid, SchemaOutdated, StoreUnavailable, NotStorable    as in Kwapi
     `-- ClimateException
         |-- RequestInvalid             400  a value of the request: which, and why
@@ -27,10 +27,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from kwapi import exception
+from energybase import exception
 
 
-class ClimateException(exception.KwapiException):
+class ClimateException(exception.EnergyException):
     """Root of the tree: formats ``msg_fmt`` with its keyword arguments."""
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 from oslo_config import cfg
 from oslo_service import backend
 
-from kwapi import exception
+from energybase import exception
 
 # Before oslo.messaging is imported: that loads oslo.service's default backend,
 # and it is eventlet unless said before; other libraries try whether eventlet

@@ -26,7 +26,7 @@ from oslo_config import iniparser
 from oslo_log import log
 from pbr import version
 
-from kwapi import exception
+from energybase import exception
 
 LOG = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 
 ::
 
-    KwapiException
-    |-- ConfigurationInvalid         a section, option or file is wrong: which, where, why
+    energybase.exception.EnergyException
+    |-- ConfigurationInvalid, SchemaOutdated, NotStorable, StoreUnavailable    the floor's
     |-- WattmeterError               a device could not be read; the driver backs off
     |   |-- WattmeterUnreachable     it does not answer
     |   |-- WattmeterRefused         it answers, but not to these credentials
@@ -15,13 +15,10 @@
     |   |-- StaleMessage             too old, or from the future
     |   `-- ReplayedMessage          its sequence number was taken already
     |-- ConcurrentUpdate             another collector wrote to the store meanwhile
-    |-- SchemaOutdated               the database wants ``kwapi-manage db upgrade``, or climate's
     |-- ProbeNotFound                404
     |-- MeterNotFound                404
     |-- PeriodNotFound               404
-    |-- GraphUnavailable             503, rrdtool is away or refuses the files
-    |-- NotStorable                  a value that the database has no room for
-    `-- StoreUnavailable             503
+    `-- GraphUnavailable             503, rrdtool is away or refuses the files
 
 ``code`` is the HTTP status where the API answers with it;
 :mod:`energybase.web.errors` translates by that attribute alone.
@@ -29,25 +26,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from energybase import exception
+
+# What the floor raises belongs to the tree: wattmeter drivers of other makers import it from here.
+EnergyException = exception.EnergyException
+ConfigurationInvalid = exception.ConfigurationInvalid
+NotStorable = exception.NotStorable
+SchemaOutdated = exception.SchemaOutdated
+StoreUnavailable = exception.StoreUnavailable
+#: The root's name before it was shared with Climate.
+KwapiException = EnergyException
 
 
-class KwapiException(Exception):
-    """Root of the tree: formats ``msg_fmt`` with its keyword arguments."""
-
-    msg_fmt = "An unknown error occurred."
-    code = 500
-
-    def __init__(self, message: str | None = None, **details: Any) -> None:
-        super().__init__(message or self.msg_fmt % details)
-        self.details = details
-
-
-class ConfigurationInvalid(KwapiException):
-    msg_fmt = "%(where)s: %(reason)s"
-
-
-class WattmeterError(KwapiException):
+class WattmeterError(exception.EnergyException):
     msg_fmt = "%(reason)s"
 
 
@@ -63,7 +54,7 @@ class MalformedAnswer(WattmeterError):
     msg_fmt = "%(address)s gave an answer that cannot be read: %(reason)s"
 
 
-class MessageRefused(KwapiException):
+class MessageRefused(exception.EnergyException):
     """A message from the bus is not taken; ``counter`` names the tally it goes to."""
 
     msg_fmt = "Message refused: %(reason)s"
@@ -90,42 +81,27 @@ class ReplayedMessage(MessageRefused):
     counter = "repeated"
 
 
-class ConcurrentUpdate(KwapiException):
+class ConcurrentUpdate(exception.EnergyException):
     msg_fmt = "Another collector wrote to the store; its state is read anew."
 
 
-class SchemaOutdated(KwapiException):
-    msg_fmt = "The database schema is %(found)s, this release needs %(wanted)s: run `%(command)s`."
-
-
-class ProbeNotFound(KwapiException):
+class ProbeNotFound(exception.EnergyException):
     msg_fmt = "Probe %(probe_id)s is not known."
     code = 404
 
 
-class MeterNotFound(KwapiException):
+class MeterNotFound(exception.EnergyException):
     msg_fmt = "Probe %(probe_id)s has no meter %(meter)s; it has %(meters)s."
     code = 404
 
 
-class PeriodNotFound(KwapiException):
+class PeriodNotFound(exception.EnergyException):
     msg_fmt = "There is no period %(period)s; there are %(periods)s."
     code = 404
 
 
-class GraphUnavailable(KwapiException):
+class GraphUnavailable(exception.EnergyException):
     """What rrdtool said is in the log: it may name files."""
 
     msg_fmt = "There are no graphs just now; try again."
-    code = 503
-
-
-class NotStorable(KwapiException, ValueError):
-    """A ValueError too: to try again is of no use, the value is at fault."""
-
-    msg_fmt = "The database cannot hold it: %(reason)s"
-
-
-class StoreUnavailable(KwapiException):
-    msg_fmt = "The store cannot be read just now; try again."
     code = 503

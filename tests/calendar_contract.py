@@ -22,8 +22,8 @@ from climate.db import models
 from climate.planning import availability
 from climate.planning import lease as leases
 from climate.planning import store
+from energybase import exception as floor
 from energybase.db import migration
-from kwapi import exception as kwapi_exception
 from tests import climate_database as given
 from tests import conftest
 
@@ -201,7 +201,7 @@ class CalendarContract:
         lease = given.book(again, [1], 0, 10)
         assert kept.get(lease.id).hosts == ((1, "host-1"),)
         undone += [1] * 100
-        with pytest.raises(kwapi_exception.StoreUnavailable):
+        with pytest.raises(floor.StoreUnavailable):
             given.book(again, [1], 10, 20)
         assert undone
         assert given.list_free(kept)[1] == given.around(0, 10)
@@ -335,9 +335,7 @@ class MigrationContract:
         """From nothing to the newest; once there, nothing is left to do."""
         engine, schema = bare.engine(), models.SCHEMA
         assert migration.get_revision(engine, schema) is None
-        with pytest.raises(
-            kwapi_exception.SchemaOutdated, match="empty.*climate-manage db upgrade"
-        ):
+        with pytest.raises(floor.SchemaOutdated, match="empty.*climate-manage db upgrade"):
             migration.check(engine, schema)
         for _ in range(2):
             migration.upgrade(engine, schema=schema)

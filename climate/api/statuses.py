@@ -14,8 +14,8 @@ from oslo_context import context
 from climate.api import types
 from climate.rpc import inventory as inventories
 from climate.rpc import planning as plannings
+from energybase import exception
 from energybase import outage
-from kwapi import exception
 
 LOG = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Statuses:
         failure = None
         try:
             names = self._inventory.list_names(who, ids)
-        except exception.KwapiException as exc:
+        except exception.EnergyException as exc:
             failure = exc
         self._outage.note(failure)
         return None if failure else {host["id"]: host["status"] for host in names}

@@ -25,13 +25,13 @@ from climate.cmd import planning
 from climate.cmd import ranking
 from climate.db import models
 from climate.rpc import transport as transports
+from energybase import exception
 from energybase import service
 from energybase.db import migration
 from energybase.db import transaction
 from energybase.web import server
 from energybase.web import workers
 from kwapi import conf as kwapi_options
-from kwapi import exception
 from kwapi.cmd import drivers
 from kwapi.cmd import one_process
 from kwapi.simulator import rack
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["benchmark"]:
         return benchmark.main(arguments[1:])
     run = functools.partial(_run, argv)
-    refusals = (exception.KwapiException, policy.InvalidDefinitionError)
+    refusals = (exception.EnergyException, policy.InvalidDefinitionError)
     return service.exit_status(_PROG, run, *refusals)
 
 

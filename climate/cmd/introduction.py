@@ -7,7 +7,7 @@ import json
 import threading
 import time
 
-from kwapi import exception
+from energybase import exception
 from kwapi.collector import store as stores
 
 _TICK_SECONDS = 10.0

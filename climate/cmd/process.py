@@ -17,9 +17,9 @@ from oslo_config import cfg
 from climate import conf as options
 from climate.db import models
 from climate.rpc import transport as transports
+from energybase import exception
 from energybase import service
 from energybase.db import migration
-from kwapi import exception
 
 #: Returns the parts of a process, in the order to start them, on a transport.
 Build = Callable[[cfg.ConfigOpts, Any], list[service.Component]]
@@ -28,7 +28,7 @@ Build = Callable[[cfg.ConfigOpts, Any], list[service.Component]]
 def main(prog: str, build: Build, argv: Sequence[str] | None = None) -> int:
     """Run the parts until a signal; return the exit status."""
     run = functools.partial(_run, prog, build, argv)
-    return service.exit_status(prog, run, exception.KwapiException)
+    return service.exit_status(prog, run, exception.EnergyException)
 
 
 def _run(prog: str, build: Build, argv: Sequence[str] | None) -> int:

@@ -17,8 +17,8 @@ from oslo_context import context
 from climate.inventory import host
 from climate.inventory import manager
 from climate.rpc import ranking as rankings
+from energybase import exception
 from energybase import outage
-from kwapi import exception
 
 LOG = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Efficiency:
         failure = None
         try:
             answer = self._ranking.rank_hosts(context.RequestContext(overwrite=False))
-        except exception.KwapiException as exc:
+        except exception.EnergyException as exc:
             failure = exc
         self._outage.note(failure)
         # One that has only just started knows no host yet.

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 
 from climate.db import models
 from climate.inventory import host
+from energybase import exception
 from energybase.db import transaction
-from kwapi import exception
 
 
 class Row(NamedTuple):

@@ -20,7 +20,7 @@ from climate.inventory import host
 from climate.inventory import store as stores
 from climate.inventory.sources import source as sources
 from energybase import clock as clocks
-from kwapi import exception
+from energybase import exception
 
 LOG = logging.getLogger(__name__)
 

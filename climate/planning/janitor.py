@@ -17,9 +17,9 @@ from climate import exception
 from climate.planning import events
 from climate.planning import store as stores
 from energybase import clock as clocks
+from energybase import exception as floor
 from energybase import messaging
 from energybase import outage
-from kwapi import exception as kwapi_exception
 
 LOG = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class Janitor:
         began = self._clock.monotonic()
         try:
             went_well = step()
-        except kwapi_exception.StoreUnavailable as exc:
+        except floor.StoreUnavailable as exc:
             fault = exc.details.get("reason", exc)
         except Exception:  # both threads outlive whatever they meet
             LOG.exception("Looking after leases failed; going on")

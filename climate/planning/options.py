@@ -14,7 +14,7 @@ from oslo_config import cfg
 
 from climate.planning import lease as leases
 from climate.planning import prices
-from kwapi import exception
+from energybase import exception
 
 _DAY_SECONDS = 86_400
 

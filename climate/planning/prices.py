@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from kwapi import exception
+from energybase import exception
 
 #: Beyond it sums over hosts and years would lose what they are compared by.
 MAX_VALUE = 1e12

@@ -24,8 +24,8 @@ from climate.ranking import store as stores
 from climate.rpc import ranking as rpc
 from climate.rpc import transport
 from energybase import clock as clocks
+from energybase import exception as floor
 from energybase import outage
-from kwapi import exception as kwapi_exception
 
 LOG = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Ranking:
             loaded, failure = stores.Recorded(self._version, None), None
             try:
                 loaded = self._store.load_performances(self._version)
-            except kwapi_exception.StoreUnavailable as exc:
+            except floor.StoreUnavailable as exc:
                 failure = exc.details.get("reason", exc)
             self._outage.note(failure)
             if loaded.performances is not None:

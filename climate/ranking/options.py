@@ -20,8 +20,8 @@ from oslo_config import cfg
 from climate.ranking import efficiency
 from climate.ranking import performance
 from climate.ranking import recorded
+from energybase import exception
 from kwapi import client
-from kwapi import exception
 
 GROUP = "ranking"
 _TIMEOUT_SECONDS = 30

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import yaml
 
-from kwapi import exception
+from energybase import exception
 
 #: libvirt's variants of a model, which compute alike.
 _VARIANT = re.compile(r"(?:-(?:IBRS|IBPB|noTSX|noMPX|v\d+))+$")

@@ -15,7 +15,7 @@ from typing import NoReturn
 import yaml
 
 from climate.ranking import performance
-from kwapi import exception
+from energybase import exception
 
 #: What hosts are believed to compute at most, flop/s: more than any cloud does.
 MOST_FLOPS = 1e21

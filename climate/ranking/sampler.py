@@ -23,9 +23,9 @@ from climate.ranking import probes
 from climate.ranking import store as stores
 from climate.rpc import inventory as inventories
 from energybase import clock as clocks
+from energybase import exception
 from energybase import outage
 from kwapi import client
-from kwapi import exception
 
 LOG = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class Sampler:
         failure: object = None
         try:
             capacities = self._inventory.list_capacities(context.RequestContext(overwrite=False))
-        except exception.KwapiException as exc:
+        except exception.EnergyException as exc:
             failure = exc
         else:
             self._seen = self._seen._replace(capacities=capacities)

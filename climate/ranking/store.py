@@ -22,9 +22,9 @@ import sqlalchemy as sa
 from climate.db import models
 from climate.ranking import performance
 from climate.ranking import power_model
+from energybase import exception
 from energybase.db import transaction
 from energybase.db import upsert
-from kwapi import exception
 
 HOUR_SECONDS = 3600
 #: No two services' clocks are further apart.  A moment beyond that was noted by

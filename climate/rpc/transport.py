@@ -19,8 +19,8 @@ from oslo_config import cfg
 from oslo_context import context
 
 from climate import exception
+from energybase import exception as floor
 from energybase import messaging
-from kwapi import exception as kwapi_exception
 
 LOG = logging.getLogger(__name__)
 
@@ -123,13 +123,13 @@ class Client:
         """Return what the service answers.
 
         :raises ServiceUnavailable: it does not, or the broker is away.
-        :raises KwapiException: what the service raised, if it is one of ours.
+        :raises EnergyException: what the service raised, if it is one of ours.
         """
         if not self._replies.wait(self._connect_seconds):
             raise self._unavailable(_BROKER_AWAY)
         try:
             return self._client.call(who, method, **arguments)
-        except kwapi_exception.KwapiException as exc:
+        except floor.EnergyException as exc:
             failure: Exception = _restore(exc)
         except oslo_messaging.MessagingTimeout:
             failure = self._unavailable("no answer in time")
@@ -198,7 +198,7 @@ def endpoint_target(version: str) -> Any:
 
 def expected(method: Any) -> Any:
     """Decorate a method of an endpoint: what is raised on purpose is no fault to be logged."""
-    return oslo_messaging.expected_exceptions(kwapi_exception.KwapiException)(method)
+    return oslo_messaging.expected_exceptions(floor.EnergyException)(method)
 
 
 class _Serializer(oslo_messaging.JsonPayloadSerializer):  # type: ignore[misc]  # comes without types
@@ -214,10 +214,10 @@ class _Serializer(oslo_messaging.JsonPayloadSerializer):  # type: ignore[misc]  
         return context.RequestContext.from_dict(ctxt)
 
 
-def _restore(exc: kwapi_exception.KwapiException) -> kwapi_exception.KwapiException:
+def _restore(exc: floor.EnergyException) -> floor.EnergyException:
     """Return what was raised at the other side, without the trace oslo.messaging adds to it."""
     # oslo.messaging makes a subclass of its own, named .._Remote.
     kind = next(kind for kind in type(exc).__mro__ if not kind.__name__.endswith("_Remote"))
     restored = kind(exc.args[0].partition("\n")[0] if exc.args else None, **exc.details)
-    assert isinstance(restored, kwapi_exception.KwapiException)  # noqa: S101
+    assert isinstance(restored, floor.EnergyException)  # noqa: S101
     return restored

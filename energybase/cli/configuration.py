@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 
+from energybase import exception
 from energybase.cli import inifile
 from energybase.cli import options
-from kwapi import exception
 
 #: How our exceptions and oslo.config's name an option.
 _PLACE = re.compile(r"\[([^\]]+)\](?: ([A-Za-z0-9_]+))?")
@@ -120,7 +120,7 @@ def _refusals(
         if services & trial.services:
             try:
                 trial.run(load())
-            except exception.KwapiException as exc:
+            except exception.EnergyException as exc:
                 yield str(exc)
             except cfg.Error:
                 # A value that is none: told where its line was looked at.

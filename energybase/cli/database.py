@@ -17,9 +17,9 @@ from typing import Any
 
 from oslo_config import cfg
 
+from energybase import exception
 from energybase.db import migration
 from energybase.db import transaction
-from kwapi import exception
 
 
 def main(
@@ -39,7 +39,7 @@ def main(
     try:
         conf = load(argv, prog, cli_opts=[commands])
         return int(conf.command.function(conf) or 0)
-    except (cfg.Error, exception.KwapiException) as exc:
+    except (cfg.Error, exception.EnergyException) as exc:
         print(f"{prog}: {_say(exc)}", file=sys.stderr)
         return 1
 

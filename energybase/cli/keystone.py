@@ -10,7 +10,7 @@ import keystoneauth1.exceptions
 from keystoneauth1 import loading
 from oslo_config import cfg
 
-from kwapi import exception
+from energybase import exception
 
 GROUP = "keystone_authtoken"
 

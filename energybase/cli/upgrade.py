@@ -20,10 +20,10 @@ from oslo_config import cfg
 from oslo_policy import policy
 from oslo_upgradecheck import upgradecheck
 
+from energybase import exception
 from energybase.cli import configuration
 from energybase.db import migration
 from energybase.db import transaction
-from kwapi import exception
 
 #: What a check comes to.
 Result = upgradecheck.Result
@@ -138,7 +138,7 @@ def _bound(look: Callable[[], Result]) -> Callable[[Any], Result]:
     def call(_commands: Any) -> Result:
         try:
             return look()
-        except exception.KwapiException as exc:
+        except exception.EnergyException as exc:
             return fail(str(exc))
 
     return call

@@ -21,8 +21,8 @@ import alembic.util
 import sqlalchemy as sa
 from oslo_config import cfg
 
+from energybase import exception
 from energybase.db import transaction
-from kwapi import exception
 
 LOG = logging.getLogger(__name__)
 

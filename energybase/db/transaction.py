@@ -23,7 +23,7 @@ from sqlalchemy import event
 from sqlalchemy import pool
 from sqlalchemy.dialects import plugins
 
-from kwapi import exception
+from energybase import exception
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection

@@ -27,7 +27,7 @@ import webob
 from oslo_context import context
 from oslo_middleware import request_id
 
-from kwapi import exception
+from energybase import exception
 
 LOG = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ class Errors:
         )
 
     def _get_code(self, exc: Exception) -> str | None:
-        if not isinstance(exc, exception.KwapiException):
+        if not isinstance(exc, exception.EnergyException):
             return None
         condition = re.sub(r"(?<!^)(?=[A-Z])", "_", type(exc).__name__).lower()
         return f"{self._service}.{condition}"
@@ -139,7 +139,7 @@ def encode(
 
 
 def _get_status(exc: Exception) -> int:
-    ours = isinstance(exc, (RequestRefused, exception.KwapiException))
+    ours = isinstance(exc, (RequestRefused, exception.EnergyException))
     status = getattr(exc, "code", None) if ours else None
     return status if isinstance(status, int) else 500
 

@@ -23,10 +23,10 @@ import cotyledon
 from cotyledon import oslo_config_glue
 from oslo_config import cfg
 
+from energybase import exception
 from energybase import service
 from energybase.web import loopback
 from energybase.web import server
-from kwapi import exception
 
 LOG = logging.getLogger(__name__)
 _MOST_WORKERS = 4
@@ -76,7 +76,7 @@ class _Worker(cotyledon.Service):
 def main(program: Program, argv: Sequence[str] | None = None) -> int:
     """Run the program until a signal; return the exit status."""
     run = functools.partial(_run, program, argv)
-    refusals = (exception.KwapiException, ValueError, OSError)
+    refusals = (exception.EnergyException, ValueError, OSError)
     return service.exit_status(program.name, run, *refusals)
 
 

@@ -162,7 +162,7 @@ def _wrong_database(reason: str) -> exception.ConfigurationInvalid:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit status."""
     run = functools.partial(_run, argv)
-    return service.exit_status("kwapi-ceilometer", run, exception.KwapiException)
+    return service.exit_status("kwapi-ceilometer", run, exception.EnergyException)
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -71,7 +71,7 @@ def rules_of(conf: cfg.ConfigOpts) -> ledger.Rules:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit status."""
     run = functools.partial(_run, argv)
-    return service.exit_status("kwapi-collector", run, exception.KwapiException)
+    return service.exit_status("kwapi-collector", run, exception.EnergyException)
 
 
 def _run(argv: Sequence[str] | None) -> int:

@@ -126,7 +126,7 @@ def allow_many_sockets() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit status."""
     run = functools.partial(_run, argv)
-    return service.exit_status("kwapi-drivers", run, exception.KwapiException)
+    return service.exit_status("kwapi-drivers", run, exception.EnergyException)
 
 
 def _run(argv: Sequence[str] | None) -> int:

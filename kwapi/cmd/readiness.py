@@ -72,7 +72,7 @@ def _mistaken_wattmeters(paths: Sequence[str]) -> Iterator[inifile.Mistake]:
     for wattmeter in found.wattmeters.values():
         try:
             manager.build_driver(wattmeter, lambda _reading: None, driver.Retry(), clocks.Clock())
-        except exception.KwapiException as exc:
+        except exception.EnergyException as exc:
             yield _located(str(exc))
 
 

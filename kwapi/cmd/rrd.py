@@ -149,7 +149,7 @@ PROGRAM = workers.Program("kwapi-rrd", "rrd", options.load, build_app, require_r
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit status."""
     run = functools.partial(_run, argv)
-    refusals = (exception.KwapiException, ValueError, OSError)
+    refusals = (exception.EnergyException, ValueError, OSError)
     return service.exit_status(PROGRAM.name, run, *refusals)
 
 

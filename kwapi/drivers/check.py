@@ -242,7 +242,9 @@ def _close(made: driver.Driver) -> None:
 
 
 def _say(exc: Exception) -> str:
-    return str(exc) if isinstance(exc, exception.KwapiException) else f"{type(exc).__name__}: {exc}"
+    return (
+        str(exc) if isinstance(exc, exception.EnergyException) else f"{type(exc).__name__}: {exc}"
+    )
 
 
 def _expected(wattmeter: configuration.Wattmeter) -> tuple[str, ...]:

@@ -222,7 +222,7 @@ class Driver(threading.Thread, abc.ABC):
         self._status = self._status._replace(missing=missing, last_reading=now)
 
     def _fail(self, exc: Exception) -> None:
-        expected = isinstance(exc, exception.KwapiException)
+        expected = isinstance(exc, exception.EnergyException)
         # One line, whatever a library puts into its exceptions.
         told = " ".join((str(exc) if expected else f"{type(exc).__name__}: {exc}").split())
         reason = told[:_LONGEST_REASON]

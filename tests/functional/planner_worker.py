@@ -22,7 +22,7 @@ from climate.planning import manager
 from climate.planning import options
 from climate.planning import store
 from energybase import clock as clocks
-from kwapi import exception as kwapi_exception
+from energybase import exception as floor
 from tests import climate_database as given
 
 HOSTS = 12
@@ -67,7 +67,7 @@ class Worker:
             try:
                 kind()
                 result = "done"
-            except kwapi_exception.StoreUnavailable:
+            except floor.StoreUnavailable:
                 time.sleep(0.1)
                 result = "StoreUnavailable"
             except exception.ClimateException as exc:

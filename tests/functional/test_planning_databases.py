@@ -9,8 +9,8 @@ import pytest
 
 from climate.db import models
 from climate.planning import lease as leases
+from energybase import exception as floor
 from energybase.db import migration
-from kwapi import exception as kwapi_exception
 from tests import calendar_contract
 from tests import climate_database as given
 from tests import lease_contract
@@ -85,9 +85,9 @@ def test_a_server_that_goes_and_comes_back(
     server.stop()
     try:
         for _ in range(2):
-            with pytest.raises(kwapi_exception.StoreUnavailable):
+            with pytest.raises(floor.StoreUnavailable):
                 kept.book(lease, choice, leases.Quota(), given.NOW)
-            with pytest.raises(kwapi_exception.StoreUnavailable):
+            with pytest.raises(floor.StoreUnavailable):
                 kept.load(-1)
     finally:
         server.start()

@@ -24,7 +24,7 @@ from oslo_config import cfg
 
 from climate.inventory import host
 from climate.inventory.sources import file_loader
-from kwapi import exception
+from energybase import exception
 
 #: Either says whether a host is up.
 _SWITCHES = ("on", "up")

@@ -37,7 +37,7 @@ from oslo_config import cfg
 from climate import exception as climate_exception
 from climate.inventory import host
 from climate.inventory.sources import placement
-from kwapi import exception
+from energybase import exception
 
 GROUP = "nova"
 MICROVERSION = "2.87"

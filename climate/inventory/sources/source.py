@@ -15,7 +15,7 @@ from stevedore import driver
 from stevedore import exception as stevedore_exception
 
 from climate.inventory import host
-from kwapi import exception
+from energybase import exception
 
 NAMESPACE = "climate.inventory.sources"
 

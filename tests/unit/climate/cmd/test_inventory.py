@@ -16,8 +16,8 @@ from climate.cmd import inventory
 from climate.rpc import inventory as rpc
 from climate.rpc import ranking as rankings
 from climate.rpc import transport as transports
+from energybase import exception as floor
 from energybase import service
-from kwapi import exception as kwapi_exception
 from tests import conftest
 from tests.unit.climate.planning import planners
 
@@ -111,7 +111,7 @@ def test_a_wrong_file_at_reload_changes_nothing(running: Running, text: str) -> 
     """The source before is read on, and the limits stay."""
     wait_for_hosts(running.api, "a", "b")
     running.path.write_text(text)
-    with pytest.raises(kwapi_exception.ConfigurationInvalid) as caught:
+    with pytest.raises(floor.ConfigurationInvalid) as caught:
         running.component.reload()
     assert "s3cret" not in str(caught.value)
     assert running.api.get_hosts(WHO, _LONG) == []

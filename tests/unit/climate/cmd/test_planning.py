@@ -16,8 +16,8 @@ from climate import exception
 from climate.cmd import planning
 from climate.rpc import planning as rpc
 from climate.rpc import transport as transports
+from energybase import exception as floor
 from energybase import service
-from kwapi import exception as kwapi_exception
 from tests.unit.climate.planning import planners
 
 WHO = context.RequestContext(project_id="project", user_id="user")
@@ -75,7 +75,7 @@ def test_it_plans_and_takes_up_new_quotas(running: Running) -> None:
 def test_a_wrong_file_at_reload_changes_nothing(running: Running, text: str) -> None:
     propose(running.api)
     running.path.write_text(text)
-    with pytest.raises(kwapi_exception.ConfigurationInvalid) as caught:
+    with pytest.raises(floor.ConfigurationInvalid) as caught:
         running.component.reload()
     assert "s3cret" not in str(caught.value)
     with pytest.raises(exception.QuotaExceeded):

@@ -19,7 +19,7 @@ from climate.inventory import manager
 from climate.inventory import store
 from climate.rpc import inventory as rpc
 from climate.rpc import transport as transports
-from kwapi import exception as kwapi_exception
+from energybase import exception as floor
 from tests import inventory_contract
 
 LIMITS = manager.Limits(1000, 8)
@@ -221,7 +221,7 @@ def test_the_database_away(known: Fixture) -> None:
     inventory = known.tell(make("a"))
     with known.database.build().writer.get_engine().begin() as connection:
         connection.execute(sa.text("ALTER TABLE inventory RENAME TO away"))
-    with pytest.raises(kwapi_exception.StoreUnavailable):
+    with pytest.raises(floor.StoreUnavailable):
         inventory.get_hosts("[]")
     with known.database.build().writer.get_engine().begin() as connection:
         connection.execute(sa.text("ALTER TABLE away RENAME TO inventory"))

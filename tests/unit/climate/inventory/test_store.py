@@ -9,8 +9,8 @@ import pytest
 from oslo_config import cfg
 
 from climate.inventory import store
+from energybase import exception
 from energybase.db import transaction
-from kwapi import exception
 from tests import inventory_contract
 
 

@@ -12,7 +12,7 @@ import pytest
 from climate import exception
 from climate.inventory import host
 from climate.inventory import worker
-from kwapi import exception as kwapi_exception
+from energybase import exception as floor
 from tests import conftest
 from tests import inventory_contract
 
@@ -121,10 +121,10 @@ def test_many_hosts_make_one_line(made: Fixture) -> None:
     [
         (AWAY, "Nova is at lunch"),
         (
-            kwapi_exception.ConfigurationInvalid(where="hosts.yaml, line 3", reason="no name"),
+            floor.ConfigurationInvalid(where="hosts.yaml, line 3", reason="no name"),
             "hosts.yaml, line 3: no name",
         ),
-        (kwapi_exception.StoreUnavailable(reason="disk full"), "(disk full)"),
+        (floor.StoreUnavailable(reason="disk full"), "(disk full)"),
         (ZeroDivisionError("by zero"), "by zero"),
     ],
 )
@@ -149,7 +149,7 @@ def test_away_is_told_once_and_once_when_it_is_back(
 
 
 def test_another_kind_of_failure_is_told_too(made: Fixture) -> None:
-    for failure in (AWAY, AWAY, kwapi_exception.StoreUnavailable(reason="x"), AWAY):
+    for failure in (AWAY, AWAY, floor.StoreUnavailable(reason="x"), AWAY):
         made.source.failure = failure
         made.worker.refresh()
     assert [level for level, _ in made.told()] == ["ERROR"] * 3
@@ -197,15 +197,15 @@ def test_a_wrong_configuration_changes_nothing(made: Fixture, fake_clock: Any) -
 
     def load() -> Source:
         if wrong:
-            raise kwapi_exception.ConfigurationInvalid(where="x", reason="y")
+            raise floor.ConfigurationInvalid(where="x", reason="y")
         return made.source
 
     reading = worker.Worker(load, made.store, PACE, fake_clock)
     wrong = True
-    with pytest.raises(kwapi_exception.ConfigurationInvalid):
+    with pytest.raises(floor.ConfigurationInvalid):
         reading.reload()
     assert reading.refresh() == 60
-    with pytest.raises(kwapi_exception.ConfigurationInvalid):
+    with pytest.raises(floor.ConfigurationInvalid):
         worker.Worker(load, made.store, PACE, fake_clock)
 
 

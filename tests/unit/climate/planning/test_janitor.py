@@ -18,7 +18,7 @@ from climate.planning import janitor
 from climate.planning import lease as leases
 from climate.planning import manager
 from climate.planning import store as stores
-from kwapi import exception as kwapi_exception
+from energybase import exception as floor
 from tests import conftest
 from tests.unit.climate.planning import planners
 
@@ -174,7 +174,7 @@ def _turn_on(site: Site, keeper: janitor.Janitor) -> None:
     while True:
         try:
             return site.turn(keeper)
-        except kwapi_exception.StoreUnavailable:
+        except floor.StoreUnavailable:
             continue
 
 
@@ -247,7 +247,7 @@ def test_an_outage_of_the_database_is_told_once(
 ) -> None:
     caplog.set_level(logging.INFO)
     lease = site.lease(duration=20)
-    site.store.fault = kwapi_exception.StoreUnavailable(reason="refused")
+    site.store.fault = floor.StoreUnavailable(reason="refused")
     begun = site.clock.monotonic()
     running()
     conftest.wait(lambda: site.clock.monotonic() > begun + 500)

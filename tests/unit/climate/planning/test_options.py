@@ -9,7 +9,7 @@ import pytest
 
 from climate.planning import lease as leases
 from climate.planning import options
-from kwapi import exception
+from energybase import exception
 from tests.unit.climate.planning import planners
 
 

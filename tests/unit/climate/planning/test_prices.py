@@ -13,7 +13,7 @@ import pytest
 from hypothesis import strategies as st
 
 from climate.planning import prices
-from kwapi import exception
+from energybase import exception
 
 #: 2026-01-01T00:00:00Z
 NEW_YEAR = 1_767_225_600

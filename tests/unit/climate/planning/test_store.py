@@ -10,8 +10,8 @@ import pytest
 
 from climate.db import models
 from climate.planning import lease as leases
+from energybase import exception as floor
 from energybase.db import migration
-from kwapi import exception as kwapi_exception
 from tests import calendar_contract
 from tests import climate_database as given
 from tests import lease_contract
@@ -66,7 +66,7 @@ def test_no_database(tmp_path: Path) -> None:
         lambda: absent.cancel("a", 0),
         lambda: absent.claim_event(0, 1),
     ):
-        with pytest.raises(kwapi_exception.StoreUnavailable) as caught:
+        with pytest.raises(floor.StoreUnavailable) as caught:
             method()
         assert "unable to open database file" in caught.value.details["reason"]
         assert "unable" not in str(caught.value)
@@ -75,6 +75,6 @@ def test_no_database(tmp_path: Path) -> None:
 def test_no_tables(tmp_path: Path) -> None:
     """A database nobody upgraded."""
     bare = given.Database(f"sqlite:///{tmp_path}/climate.sqlite").open()
-    with pytest.raises(kwapi_exception.StoreUnavailable) as caught:
+    with pytest.raises(floor.StoreUnavailable) as caught:
         given.learn(bare, 1)
     assert "no such table" in caught.value.details["reason"]

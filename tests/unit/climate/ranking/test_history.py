@@ -10,7 +10,7 @@ from hypothesis import strategies
 from climate.ranking import history
 from climate.ranking import power_model
 from climate.ranking import store
-from kwapi import exception
+from energybase import exception
 
 HOUR = store.HOUR_SECONDS
 NOTHING = power_model.Statistics()

@@ -9,7 +9,7 @@ import pytest
 from oslo_config import cfg
 
 from climate.ranking import options
-from kwapi import exception
+from energybase import exception
 
 
 def test_defaults_are_those_of_the_configuration(conf: cfg.ConfigOpts) -> None:

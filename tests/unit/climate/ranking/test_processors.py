@@ -8,7 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from climate.ranking import processors
-from kwapi import exception
+from energybase import exception
 
 TEXT = """\
 models:

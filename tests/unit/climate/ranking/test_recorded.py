@@ -9,7 +9,7 @@ import pytest
 
 from climate.ranking import performance
 from climate.ranking import recorded
-from kwapi import exception
+from energybase import exception
 
 
 def test_numbers_of_any_form() -> None:

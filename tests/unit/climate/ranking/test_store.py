@@ -10,7 +10,7 @@ import pytest
 
 from climate.ranking import power_model
 from climate.ranking import store
-from kwapi import exception
+from energybase import exception
 from tests import inventory_contract
 from tests import ranking_contract
 

@@ -15,7 +15,7 @@ from oslo_context import context
 
 from climate import exception
 from climate.rpc import transport as transports
-from kwapi import exception as kwapi_exception
+from energybase import exception as floor
 from tests.unit.climate.planning import planners
 
 TOPIC, VERSION = "climate.test", "1.3"
@@ -37,7 +37,7 @@ class Endpoint:
 
     @transports.expected
     def lose_the_store(self, _who: context.RequestContext) -> None:
-        raise kwapi_exception.StoreUnavailable(reason="s3cret")
+        raise floor.StoreUnavailable(reason="s3cret")
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_our_exceptions_cross_whole(client: transports.Client) -> None:
 
 
 def test_kwapis_exceptions_cross(client: transports.Client) -> None:
-    with pytest.raises(kwapi_exception.StoreUnavailable) as caught:
+    with pytest.raises(floor.StoreUnavailable) as caught:
         client.call(WHO, "lose_the_store")
     assert "s3cret" not in str(caught.value)
 
@@ -106,5 +106,5 @@ def test_a_broker_that_is_away_lets_no_call_hang(tmp_path: Path) -> None:
 
 
 def test_a_transport_that_there_is_not(tmp_path: Path) -> None:
-    with pytest.raises(kwapi_exception.ConfigurationInvalid, match="transport_url"):
+    with pytest.raises(floor.ConfigurationInvalid, match="transport_url"):
         transports.get_transport(planners.configure(tmp_path), "carrier-pigeon://x")

@@ -11,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 from oslo_config import cfg
 
+from energybase import exception
 from energybase.db import migration
 from energybase.db import transaction
-from kwapi import exception
 from kwapi.collector import store
 from tests import store_contract
 

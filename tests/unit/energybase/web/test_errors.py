@@ -11,8 +11,8 @@ import webob
 from oslo_context import context
 from oslo_middleware import request_id
 
+from energybase import exception
 from energybase.web import errors
-from kwapi import exception
 
 
 def ask(app: Any, path: str = "/", **environ: Any) -> webob.Response:
@@ -83,7 +83,7 @@ def test_an_exception_of_a_library_cannot_choose_its_status(status: Any) -> None
 
 
 def test_our_own_exception_without_a_status_is_a_500_without_its_text() -> None:
-    response = ask(failing(exception.KwapiException("secret place")))
+    response = ask(failing(exception.EnergyException("secret place")))
     assert response.status_int == 500
     assert the_error(response)["detail"] == "Internal Server Error"
 

@@ -11,8 +11,8 @@ import pytest
 import requests
 from oslo_config import cfg
 
+from energybase import exception
 from energybase.web import workers
-from kwapi import exception
 
 
 def configure(**values: Any) -> cfg.ConfigOpts:

@@ -11,7 +11,7 @@ from oslo_config import cfg
 
 from climate.inventory import host
 from climate.inventory.sources import file
-from kwapi import exception
+from energybase import exception
 
 SAMPLE = Path(__file__).parents[5] / "etc/climate/hosts.yaml.sample"
 

@@ -15,7 +15,7 @@ from climate import exception
 from climate.inventory import host
 from climate.inventory.sources import nova
 from climate.inventory.sources import source
-from kwapi import exception as kwapi_exception
+from energybase import exception as floor
 from tests import fake_nova
 
 
@@ -274,7 +274,7 @@ def test_wrong_options(conf: cfg.ConfigOpts, section: str, reason: str) -> None:
     with open(path, "w") as file:
         file.write(f"[nova]\n{section}\n")
     conf(["--config-file", path], project="climate", default_config_files=[])
-    with pytest.raises(kwapi_exception.ConfigurationInvalid, match=reason) as caught:
+    with pytest.raises(floor.ConfigurationInvalid, match=reason) as caught:
         nova.Nova(conf)
     assert "[nova]" in str(caught.value)
 

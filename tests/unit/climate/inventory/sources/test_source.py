@@ -8,7 +8,7 @@ from oslo_config import cfg
 
 from climate.inventory.sources import file
 from climate.inventory.sources import source
-from kwapi import exception
+from energybase import exception
 
 
 def test_by_its_name(conf: cfg.ConfigOpts) -> None:
