@@ -45,7 +45,7 @@ from kwapi import conf as options
 from kwapi import measurement
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 from tests.functional import rabbitmq
 
 PDUS, OUTLETS = 417, 24

@@ -32,9 +32,9 @@ from typing import Any
 
 from energybase.db import transaction
 from energybase.web import server
-from kwapi.collector import record
-from kwapi.collector import snapshot
-from kwapi.collector import store as stores
+from kwapi.store import record
+from kwapi.store import snapshot
+from kwapi.store import store as stores
 from tests import ceilometer_agent
 from tests.functional import apis
 

@@ -36,7 +36,7 @@ from energybase import service
 from energybase.db import transaction
 from kwapi import conf as options
 from kwapi.ceilometer import samples
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 from tests.functional import audit
 
 PERIOD_SECONDS = 60.0

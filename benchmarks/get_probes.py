@@ -38,9 +38,9 @@ from energybase.db import transaction
 from energybase.web import server
 from kwapi import conf as options
 from kwapi.api import app
-from kwapi.collector import record
-from kwapi.collector import snapshot
-from kwapi.collector import store as stores
+from kwapi.store import record
+from kwapi.store import snapshot
+from kwapi.store import store as stores
 
 PATH = "/v1/probes/"
 _SPAWN = multiprocessing.get_context("spawn")

@@ -32,13 +32,13 @@ from sqlalchemy import orm
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from energybase.db import migration  # noqa: E402
-from kwapi.collector import record  # noqa: E402
-from kwapi.collector import store  # noqa: E402
-from kwapi.db import models  # noqa: E402
+from kwapi.store import record  # noqa: E402
+from kwapi.store import store  # noqa: E402
+from kwapi.store import tables  # noqa: E402
 from tests import store_contract  # noqa: E402
 from tests.functional import databases  # noqa: E402
 
-_NAMES = models.RECORDS.columns.keys()
+_NAMES = tables.RECORDS.columns.keys()
 _INSERT = f"INSERT INTO records ({', '.join(_NAMES)}) VALUES"
 _UPDATES = ", ".join(f"{name} = excluded.{name}" for name in _NAMES[1:])
 _ON_CONFLICT = f"ON CONFLICT (probe_id) DO UPDATE SET {_UPDATES}"
@@ -140,7 +140,7 @@ def sqlite_ways(directory: Path) -> dict[str, Save]:
         raw.executemany(f"{_INSERT} ({marks}) {_ON_CONFLICT}", rows)
         raw.execute("COMMIT")
 
-    orm.registry().map_imperatively(Mapped, models.RECORDS)
+    orm.registry().map_imperatively(Mapped, tables.RECORDS)
     engine = store_contract.Database(urls["orm"]).engine()
 
     def save_orm(_records: list[record.Record], rows: Rows) -> None:

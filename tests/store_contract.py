@@ -31,9 +31,9 @@ from energybase.db import migration
 from energybase.db import transaction
 from kwapi import exception
 from kwapi import measurement
-from kwapi.collector import record
-from kwapi.collector import store
-from kwapi.db import models
+from kwapi.store import record
+from kwapi.store import store
+from kwapi.store import tables
 
 _DEADLINE_SECONDS = 60.0
 #: The wire refuses most of these; the store must keep them apart all the same.
@@ -374,7 +374,7 @@ class MigrationContract:
             context = alembic_migration.MigrationContext.configure(
                 connection, opts={"compare_type": True}
             )
-            assert autogenerate.compare_metadata(context, models.METADATA) == []
+            assert autogenerate.compare_metadata(context, tables.METADATA) == []
 
     def test_upgrade(self, bare: Database) -> None:
         """From nothing to the newest; once there, nothing is left to do."""
@@ -400,8 +400,8 @@ class MigrationContract:
         migration.upgrade(engine)
         with engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM alembic_version")
-            models.DRIVERS.drop(connection)
-            connection.execute(sa.delete(models.SNAPSHOT))
+            tables.DRIVERS.drop(connection)
+            connection.execute(sa.delete(tables.SNAPSHOT))
         migration.upgrade(engine)
         migration.check(engine)
         assert bare.open().load().version == 0

@@ -8,7 +8,7 @@ import threading
 import time
 
 from energybase import exception
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 
 _TICK_SECONDS = 10.0
 #: Sooner at first: a newcomer looks at the screen now.

@@ -20,7 +20,7 @@ from energybase.web import policy
 from energybase.web import resource
 from kwapi import policies
 from kwapi.api.controllers import root
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 
 #: What may be asked without a token, and tells nothing that is measured.
 _PUBLIC = ("", "/healthcheck", "/v1")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kwapi.api import types
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 
 UNKNOWN = "unknown"
 

@@ -16,7 +16,7 @@ import wsme.types
 from wsme.rest import json as wsme_json
 
 from kwapi import measurement
-from kwapi.collector import record
+from kwapi.store import record
 
 #: Keys of a probe's record that can be asked for one by one.
 METERS = ("timestamp", "kwh", "w")

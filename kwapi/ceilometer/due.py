@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kwapi import measurement
-from kwapi.collector import record
+from kwapi.store import record
 
 _NEVER = -math.inf
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from kwapi import measurement
 from kwapi.ceilometer import due
 from kwapi.ceilometer import samples
-from kwapi.collector import record
+from kwapi.store import record
 
 
 class Rules(NamedTuple):

@@ -17,7 +17,7 @@ from energybase.db import migration
 from energybase.web import workers
 from kwapi import conf as options
 from kwapi.api import app
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 
 
 def build_app(conf: cfg.ConfigOpts) -> Any:

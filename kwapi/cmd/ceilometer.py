@@ -32,7 +32,7 @@ from kwapi.ceilometer import samples
 from kwapi.ceilometer import transport as ceilometer_transports
 from kwapi.cmd import collector as collecting
 from kwapi.collector import collector
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 
 LOG = logging.getLogger(__name__)
 

@@ -21,8 +21,8 @@ from kwapi.bus import listener as listeners
 from kwapi.bus import transport as transports
 from kwapi.collector import collector
 from kwapi.collector import ledger
-from kwapi.collector import record
-from kwapi.collector import store as stores
+from kwapi.store import record
+from kwapi.store import store as stores
 
 LOG = logging.getLogger(__name__)
 

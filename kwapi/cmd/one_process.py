@@ -27,10 +27,10 @@ from kwapi.bus import transport as transports
 from kwapi.cmd import collector
 from kwapi.cmd import drivers
 from kwapi.cmd import rrd
-from kwapi.collector import store as stores
 from kwapi.drivers import configuration
 from kwapi.simulator import agent
 from kwapi.simulator import rack
+from kwapi.store import store as stores
 
 
 class Parts(NamedTuple):

@@ -21,8 +21,8 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.bus import batch as batches
 from kwapi.collector import ledger
-from kwapi.collector import record
-from kwapi.collector import store as stores
+from kwapi.store import record
+from kwapi.store import store as stores
 
 LOG = logging.getLogger(__name__)
 

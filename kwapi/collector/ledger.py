@@ -19,10 +19,10 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi import signing
 from kwapi.bus import batch as batches
-from kwapi.collector import record
 from kwapi.collector import sequence
-from kwapi.collector import snapshot
-from kwapi.collector import store
+from kwapi.store import record
+from kwapi.store import snapshot
+from kwapi.store import store
 
 LOG = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from kwapi import exception
 from kwapi import signing
-from kwapi.collector import store
+from kwapi.store import store
 
 #: So many missing numbers are remembered; older ones are given up as lost.
 MOST_MISSING = 1000

@@ -15,9 +15,9 @@ from energybase.db import transaction
 from kwapi import conf as options
 from kwapi import measurement
 from kwapi.api import app
-from kwapi.collector import record
-from kwapi.collector import snapshot
-from kwapi.collector import store
+from kwapi.store import record
+from kwapi.store import snapshot
+from kwapi.store import store
 
 NOW = 1_700_000_100.0
 #: Ids that a careless route takes for something else.

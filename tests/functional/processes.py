@@ -13,7 +13,7 @@ import time
 from oslo_config import cfg
 
 from energybase.db import transaction
-from kwapi.collector import store
+from kwapi.store import store
 from tests.functional import apis
 
 _SECONDS = 60

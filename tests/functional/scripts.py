@@ -27,7 +27,7 @@ from oslo_config import cfg
 from energybase import service
 from energybase.db import transaction
 from kwapi import conf as options
-from kwapi.collector import store
+from kwapi.store import store
 
 #: No test asserts how long something takes; this only ends one that never would.
 PATIENCE_SECONDS = 90.0

@@ -15,7 +15,7 @@ from hypothesis import strategies
 from schemathesis import checks
 
 from energybase.db import transaction
-from kwapi.collector import store
+from kwapi.store import store
 from tests.functional import apis
 
 _DOCUMENT = pathlib.Path(__file__).parents[2] / "doc/source/reference/openapi.yaml"

@@ -30,7 +30,7 @@ from kwapi import measurement
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
 from kwapi.ceilometer import samples
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 from tests import tcp_relay
 from tests.functional import audit as audits
 from tests.functional import rabbitmq as broker

@@ -19,7 +19,7 @@ import pytest
 from gabbi import fixture
 
 from energybase.db import transaction
-from kwapi.collector import store
+from kwapi.store import store
 from tests.functional import apis
 from tests.functional import gabbis
 from tests.functional import keystone

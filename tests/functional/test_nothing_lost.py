@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from kwapi.collector import store
+from kwapi.store import store
 from tests.functional import audit as audits
 from tests.functional import databases
 from tests.functional import rabbitmq as broker

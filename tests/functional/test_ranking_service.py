@@ -30,9 +30,9 @@ from energybase.db import transaction
 from energybase.web import server
 from kwapi import conf as kwapi_conf
 from kwapi.api import app
-from kwapi.collector import record
-from kwapi.collector import snapshot
-from kwapi.collector import store as kwapi_store
+from kwapi.store import record
+from kwapi.store import snapshot
+from kwapi.store import store as kwapi_store
 from tests import conftest
 from tests import inventory_contract
 from tests.functional import rabbitmq as broker

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from energybase.db import migration
 from kwapi import exception
-from kwapi.collector import store
+from kwapi.store import store
 from tests import store_contract
 from tests.functional import databases
 

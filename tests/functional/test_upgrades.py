@@ -24,8 +24,8 @@ from climate.planning import lease as leases
 from climate.ranking import store as ranking_store
 from energybase.db import migration
 from kwapi.cmd import manage
-from kwapi.collector import record
-from kwapi.collector import store
+from kwapi.store import record
+from kwapi.store import store
 from tests import climate_database
 from tests import store_contract
 from tests.functional import databases

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from kwapi import measurement
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
-from kwapi.collector import record
+from kwapi.store import record
 from tests.functional import audit as audits
 from tests.functional import scripts
 

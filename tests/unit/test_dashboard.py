@@ -15,8 +15,8 @@ from prometheus_client import parser
 from kwapi import measurement
 from kwapi.api import metrics
 from kwapi.api import types
-from kwapi.collector import record
-from kwapi.collector import snapshot
+from kwapi.store import record
+from kwapi.store import snapshot
 
 TOP = Path(__file__).resolve().parents[2]
 DASHBOARD: dict[str, Any] = json.loads((TOP / "etc/grafana/kwapi.json").read_text())

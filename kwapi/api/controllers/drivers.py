@@ -16,7 +16,7 @@ from kwapi import policies
 from kwapi.api import drivers
 from kwapi.api import metrics
 from kwapi.api import types
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 
 
 class Drivers(resource.Resource):

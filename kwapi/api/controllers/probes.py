@@ -13,7 +13,7 @@ from energybase.web import resource
 from kwapi import exception
 from kwapi import policies
 from kwapi.api import types
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 
 
 class Probes(resource.Document):

@@ -17,7 +17,7 @@ from energybase.web import resource
 from kwapi import policies
 from kwapi.api.controllers import drivers
 from kwapi.api.controllers import probes
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 
 
 def build_tree(

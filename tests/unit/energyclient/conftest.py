@@ -16,7 +16,7 @@ from keystoneauth1 import token_endpoint
 
 from energybase.db import transaction
 from energybase.web import server
-from kwapi.collector import store
+from kwapi.store import store
 from tests.functional import apis
 from tests.functional import climate_apis
 

@@ -22,7 +22,7 @@ from energybase.db import transaction
 from energyclient import client
 from energyclient import errors
 from energyclient import records
-from kwapi.collector import store
+from kwapi.store import store
 from tests.functional import apis
 from tests.functional import climate_apis
 from tests.functional import keystone as keystones

@@ -14,7 +14,7 @@ from oslo_config import cfg
 from energybase import exception
 from energybase.db import migration
 from energybase.db import transaction
-from kwapi.collector import store
+from kwapi.store import store
 from tests import store_contract
 
 

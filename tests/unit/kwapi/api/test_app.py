@@ -15,7 +15,7 @@ from oslo_middleware.healthcheck import opts
 
 from kwapi import exception
 from kwapi.api import app
-from kwapi.collector import record
+from kwapi.store import record
 
 
 class Store:

@@ -7,7 +7,7 @@ import pytest
 
 from kwapi import measurement
 from kwapi.api import drivers
-from kwapi.collector import store
+from kwapi.store import store
 
 
 def row(wattmeter: str, sender: str, reported_at: float, state: str = "running") -> store.DriverRow:

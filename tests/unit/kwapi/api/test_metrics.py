@@ -13,8 +13,8 @@ from prometheus_client import parser
 from kwapi import measurement
 from kwapi.api import metrics
 from kwapi.api import types
-from kwapi.collector import record
-from kwapi.collector import snapshot
+from kwapi.store import record
+from kwapi.store import snapshot
 
 _LABELS = strategies.text(
     strategies.characters(exclude_categories=["Cs"], exclude_characters="\r\x85\u2028\u2029\x1c")

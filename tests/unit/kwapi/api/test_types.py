@@ -10,8 +10,8 @@ from hypothesis import strategies
 
 from kwapi import measurement
 from kwapi.api import types
-from kwapi.collector import record
-from kwapi.collector import snapshot
+from kwapi.store import record
+from kwapi.store import snapshot
 
 _FINITE = strategies.floats(0, 1e12, allow_nan=False)
 _RECORDS = strategies.builds(

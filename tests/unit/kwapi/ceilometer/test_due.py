@@ -7,7 +7,7 @@ import pytest
 
 from kwapi import measurement
 from kwapi.ceilometer import due
-from kwapi.collector import record
+from kwapi.store import record
 
 #: The beginning of a slot of a minute.
 START = 1_699_999_980.0

@@ -18,9 +18,9 @@ import webob
 from energybase.db import transaction
 from energybase.web import server
 from kwapi.ceilometer import samples
-from kwapi.collector import record as records
-from kwapi.collector import snapshot
-from kwapi.collector import store as stores
+from kwapi.store import record as records
+from kwapi.store import snapshot
+from kwapi.store import store as stores
 from tests import ceilometer_agent as polling
 from tests.functional import apis
 from tests.functional import keystone as middleware

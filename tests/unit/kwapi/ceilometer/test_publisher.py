@@ -20,7 +20,7 @@ from kwapi.bus import batch as batches
 from kwapi.ceilometer import publisher as publishers
 from kwapi.ceilometer import samples
 from kwapi.collector import collector
-from kwapi.collector import store as stores
+from kwapi.store import store as stores
 from tests import conftest
 
 #: The beginning of a slot of a minute.

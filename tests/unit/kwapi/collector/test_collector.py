@@ -18,8 +18,8 @@ from kwapi import measurement
 from kwapi import signing
 from kwapi.bus import batch as batches
 from kwapi.collector import collector
-from kwapi.collector import record
-from kwapi.collector import store as stores
+from kwapi.store import record
+from kwapi.store import store as stores
 from tests import conftest
 
 NOW = 1_700_000_000.0

@@ -14,7 +14,7 @@ from kwapi import measurement
 from kwapi import signing
 from kwapi.bus import batch as batches
 from kwapi.collector import ledger
-from kwapi.collector import store
+from kwapi.store import store
 
 NOW = 1_700_000_000.0
 

@@ -13,10 +13,10 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from kwapi.collector import record
 from kwapi.rrd import periods
 from kwapi.rrd import sections
 from kwapi.rrd import series
+from kwapi.store import record
 from tests.unit.kwapi.rrd import probe_files
 
 NOW = 1_700_000_123

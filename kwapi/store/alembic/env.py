@@ -3,11 +3,11 @@
 
 from alembic import context
 
-from kwapi.db import models
+from kwapi.store import tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=models.METADATA,
+    target_metadata=tables.METADATA,
     version_table=context.config.attributes["version_table"],
 )
 # Not begin_transaction: the transaction is the caller's, with its lock.

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from energybase.db import migration
 from kwapi import exception
-from kwapi.collector import record
-from kwapi.collector import store
-from kwapi.db import models
+from kwapi.store import record
+from kwapi.store import store
+from kwapi.store import tables
 from tests import conftest
 from tests import store_contract
 
@@ -33,7 +33,7 @@ class TestSqlite(store_contract.StoreContract):
 def test_the_table_has_the_fields_of_a_record() -> None:
     """A field added to Record without a column, or with a migration missing, is noticed here."""
     fields = [field.name for field in dataclasses.fields(record.Record)]
-    assert [*fields, "listed"] == models.RECORDS.columns.keys()
+    assert [*fields, "listed"] == tables.RECORDS.columns.keys()
 
 
 def test_written_at(database: store_contract.Database, fake_clock: conftest.FakeClock) -> None:
@@ -42,7 +42,7 @@ def test_written_at(database: store_contract.Database, fake_clock: conftest.Fake
     fake_clock.set_wall(1234.5)
     written.save(store.Changes(0))
     with database.engine().connect() as connection:
-        assert connection.scalar(sa.select(models.SNAPSHOT.c.written_at)) == 1234.5
+        assert connection.scalar(sa.select(tables.SNAPSHOT.c.written_at)) == 1234.5
 
 
 def test_no_database(tmp_path: Path) -> None:

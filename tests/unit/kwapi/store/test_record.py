@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwapi.collector import record
+from kwapi.store import record
 
 LIMITS = record.Limits(max_gap_seconds=60.0, max_watts=1e5)
 NOW = 1_700_000_000.0

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from kwapi.collector import record
+from kwapi.store import record
 
 
 class Snapshot:

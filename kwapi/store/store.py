@@ -30,15 +30,15 @@ from energybase.db import transaction
 from energybase.db import upsert
 from kwapi import exception
 from kwapi import measurement
-from kwapi.collector import record
-from kwapi.db import models
+from kwapi.store import record
+from kwapi.store import tables
 
 _NO_PROBES = b'{"probes": {}}'
 _NO_PROBE_IDS = b'{"probe_ids": []}'
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(record.Record))
 _values_of = operator.attrgetter(*_FIELDS)
-_RECORD_COLUMNS = [models.RECORDS.c[name] for name in _FIELDS]
+_RECORD_COLUMNS = [tables.RECORDS.c[name] for name in _FIELDS]
 #: A save may come between two reads of a load; one a second does not three times.
 _LOAD_TRIES = 3
 
@@ -148,10 +148,10 @@ class Store:
         """
         with transaction.translated_errors(), self._writer() as connection:
             self._advance(connection, changes)
-            upsert.upsert(connection, models.RECORDS, map(_record_row, changes.records))
-            upsert.upsert(connection, models.SENDERS, map(_sender_row, changes.senders))
-            upsert.upsert(connection, models.TALLIES, changes.tallies.items())
-            upsert.upsert(connection, models.DRIVERS, map(_driver_row, changes.drivers))
+            upsert.upsert(connection, tables.RECORDS, map(_record_row, changes.records))
+            upsert.upsert(connection, tables.SENDERS, map(_sender_row, changes.senders))
+            upsert.upsert(connection, tables.TALLIES, changes.tallies.items())
+            upsert.upsert(connection, tables.DRIVERS, map(_driver_row, changes.drivers))
             _forget(connection, changes)
 
     def get_version(self) -> int:
@@ -161,11 +161,11 @@ class Store:
 
     def get_probes_body(self) -> tuple[int, bytes]:
         """Return the version and the body of ``GET /v1/probes/``."""
-        return self._get_body(models.SNAPSHOT.c.probes_body, _NO_PROBES)
+        return self._get_body(tables.SNAPSHOT.c.probes_body, _NO_PROBES)
 
     def get_probe_ids(self) -> tuple[int, bytes]:
         """Return the version and the body of ``GET /v1/probe-ids/``."""
-        return self._get_body(models.SNAPSHOT.c.probe_ids_body, _NO_PROBE_IDS)
+        return self._get_body(tables.SNAPSHOT.c.probe_ids_body, _NO_PROBE_IDS)
 
     def get_record(self, probe_id: str) -> record.Record:
         """Return the record of a listed probe.
@@ -174,7 +174,7 @@ class Store:
         """
         row = None
         if _is_name(probe_id):
-            columns = models.RECORDS.c
+            columns = tables.RECORDS.c
             query = sa.select(*_RECORD_COLUMNS).where(columns.probe_id == probe_id, columns.listed)
             with self._reading() as connection:
                 row = connection.execute(query).one_or_none()
@@ -184,7 +184,7 @@ class Store:
 
     def list_drivers(self) -> list[DriverRow]:
         """Return what was last reported of each wattmeter by each sender, in that order."""
-        columns = models.DRIVERS.c
+        columns = tables.DRIVERS.c
         query = sa.select(columns.sender, columns.reported_at, columns.status)
         with self._reading() as connection:
             rows = connection.execute(query.order_by(columns.wattmeter, columns.sender)).all()
@@ -206,11 +206,11 @@ class Store:
 
     def _advance(self, connection: sa.Connection, changes: Changes) -> None:
         """Lead to the next version, and hold its row against others until the end."""
-        columns = models.SNAPSHOT.c
+        columns = tables.SNAPSHOT.c
         bodies = {"probes_body": changes.probes_body, "probe_ids_body": changes.probe_ids_body}
         update = (
-            sa.update(models.SNAPSHOT)
-            .where(columns.id == models.SNAPSHOT_ID, columns.version == changes.version)
+            sa.update(tables.SNAPSHOT)
+            .where(columns.id == tables.SNAPSHOT_ID, columns.version == changes.version)
             .values(version=changes.version + 1, written_at=self._clock.time())
             .values({name: body for name, body in bodies.items() if body is not None})
         )
@@ -219,7 +219,7 @@ class Store:
 
     def _get_body(self, column: sa.Column[bytes], empty: bytes) -> tuple[int, bytes]:
         with self._reading() as connection:
-            query = sa.select(models.SNAPSHOT.c.version, column)
+            query = sa.select(tables.SNAPSHOT.c.version, column)
             version, body = connection.execute(query).one()
         return version, empty if body is None else bytes(body)
 
@@ -233,18 +233,18 @@ def open_store(conf: cfg.ConfigOpts) -> Store:
 
 
 def _get_version(connection: sa.Connection) -> int:
-    version: int = connection.execute(sa.select(models.SNAPSHOT.c.version)).scalar_one()
+    version: int = connection.execute(sa.select(tables.SNAPSHOT.c.version)).scalar_one()
     return version
 
 
 def _load(connection: sa.Connection, version: int) -> State:
-    query = sa.select(*_RECORD_COLUMNS, models.RECORDS.c.listed)
+    query = sa.select(*_RECORD_COLUMNS, tables.RECORDS.c.listed)
     records, unlisted = {}, set()
     for *values, listed in connection.execute(query):
         records[values[0]] = record.Record(*values)
         if not listed:
             unlisted.add(values[0])
-    senders = connection.execute(sa.select(models.SENDERS))
+    senders = connection.execute(sa.select(tables.SENDERS))
     return State(
         version,
         records,
@@ -255,22 +255,22 @@ def _load(connection: sa.Connection, version: int) -> State:
 
 
 def _load_tallies(connection: sa.Connection) -> dict[str, int]:
-    return {row.name: row.value for row in connection.execute(sa.select(models.TALLIES))}
+    return {row.name: row.value for row in connection.execute(sa.select(tables.TALLIES))}
 
 
 def _forget(connection: sa.Connection, changes: Changes) -> None:
     """Remove what is to go from the list, the senders and the drivers."""
-    records, senders, drivers = models.RECORDS.c, models.SENDERS.c, models.DRIVERS.c
+    records, senders, drivers = tables.RECORDS.c, tables.SENDERS.c, tables.DRIVERS.c
     unlisted = [{"gone": probe_id} for probe_id in changes.unlisted]
     if unlisted:
-        unlist = sa.update(models.RECORDS).where(records.probe_id == sa.bindparam("gone"))
+        unlist = sa.update(tables.RECORDS).where(records.probe_id == sa.bindparam("gone"))
         connection.execute(unlist.values(listed=False), unlisted)
     if changes.forget_senders_before is not None:
         old = senders.timestamp < changes.forget_senders_before
-        connection.execute(sa.delete(models.SENDERS).where(old))
+        connection.execute(sa.delete(tables.SENDERS).where(old))
     for wattmeter, sender in changes.forget_drivers:
         of_it = sa.and_(drivers.wattmeter == wattmeter, drivers.sender == sender)
-        connection.execute(sa.delete(models.DRIVERS).where(of_it))
+        connection.execute(sa.delete(tables.DRIVERS).where(of_it))
 
 
 def _record_row(known: record.Record) -> upsert.Row:
