@@ -35,7 +35,7 @@ from typing import NamedTuple
 from pyghmi.ipmi import command as pyghmi_command
 
 from kwapi import measurement
-from kwapi.drivers import ipmi
+from kwapi.drivers.ipmi import driver as ipmi
 from tests.functional import bmcs
 
 PERIOD_SECONDS = 1.0

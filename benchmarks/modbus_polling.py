@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from pymodbus import client as modbus_client
 
-from kwapi.drivers import modbus
+from kwapi.drivers.modbus import driver as modbus
 
 OUTLETS = 24
 ADDRESS, STRIDE, UNIT = 9012, 2, 210

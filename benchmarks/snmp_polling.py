@@ -34,7 +34,7 @@ from gufo.snmp import SnmpVersion
 from gufo.snmp import sync
 from pysnmp.hlapi.v3arch import asyncio as hlapi
 
-from kwapi.drivers import snmp
+from kwapi.drivers.snmp import driver as snmp
 
 OUTLETS = 24
 WATTS, WATT_HOURS = "1.3.6.1.4.1.534.6.6.7.6.5.1.3", "1.3.6.1.4.1.534.6.6.7.6.5.1.4"

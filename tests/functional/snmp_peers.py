@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-SAMPLES = Path(__file__).parents[1] / "unit" / "kwapi" / "drivers" / "samples"
+SAMPLES = Path(__file__).parents[1] / "unit" / "kwapi" / "drivers" / "snmp" / "samples"
 
 COMMUNITY, USER, AUTH_PASSWORD, PRIV_PASSWORD = "eaton", "kwapi", "authpass1234", "privpass1234"
 #: Further users of snmpd: name -> (authentication, privacy), same passwords.

@@ -18,9 +18,9 @@ import pytest
 
 from kwapi import exception
 from kwapi import measurement
-from kwapi.drivers import ipmi
-from kwapi.drivers import ipmi_session
-from kwapi.drivers import ipmi_tool
+from kwapi.drivers.ipmi import driver as ipmi
+from kwapi.drivers.ipmi import session as ipmi_session
+from kwapi.drivers.ipmi import tool as ipmi_tool
 from tests import conftest
 from tests import driver_contract
 from tests.functional import bmcs

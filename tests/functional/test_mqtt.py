@@ -19,7 +19,7 @@ from cryptography.x509 import oid
 
 from kwapi import exception
 from kwapi import measurement
-from kwapi.drivers import mqtt
+from kwapi.drivers.mqtt import driver as mqtt
 from tests import conftest
 from tests import driver_contract
 from tests import tcp_relay

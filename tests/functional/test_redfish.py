@@ -13,7 +13,7 @@ import pytest
 
 from kwapi import exception
 from kwapi import measurement
-from kwapi.drivers import redfish
+from kwapi.drivers.redfish import driver as redfish
 from tests import driver_contract
 from tests.functional import redfish_peers as peers
 

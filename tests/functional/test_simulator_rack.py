@@ -28,10 +28,10 @@ from pyghmi.ipmi.private import session
 from kwapi import exception
 from kwapi.drivers import configuration
 from kwapi.drivers import driver as drivers
-from kwapi.drivers import ipmi
-from kwapi.drivers import redfish as redfish_driver
-from kwapi.drivers import snmp
-from kwapi.drivers import wattsup
+from kwapi.drivers.ipmi import driver as ipmi
+from kwapi.drivers.redfish import driver as redfish_driver
+from kwapi.drivers.serial import wattsup
+from kwapi.drivers.snmp import driver as snmp
 from kwapi.simulator import account
 from kwapi.simulator import agent
 from kwapi.simulator import bmc

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from kwapi import exception
-from kwapi.drivers import snmp
-from kwapi.drivers import snmp_client
-from kwapi.drivers import snmp_engine
+from kwapi.drivers.snmp import client as snmp_client
+from kwapi.drivers.snmp import driver as snmp
+from kwapi.drivers.snmp import engine as snmp_engine
 from kwapi.simulator import agent
 from kwapi.simulator import rack
 from tests import conftest

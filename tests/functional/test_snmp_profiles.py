@@ -17,8 +17,8 @@ from typing import NamedTuple
 import pytest
 
 from kwapi import exception
-from kwapi.drivers import snmp
-from kwapi.drivers import snmp_profile
+from kwapi.drivers.snmp import driver as snmp
+from kwapi.drivers.snmp import profile as snmp_profile
 from tests.functional import snmp_peers
 
 OUTLETS = ["one", "two", "three", "four", "five"]

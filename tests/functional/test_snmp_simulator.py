@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kwapi.drivers import configuration
-from kwapi.drivers import snmp
+from kwapi.drivers.snmp import driver as snmp
 from kwapi.simulator import agent
 from kwapi.simulator import rack
 from tests.functional import snmp_peers

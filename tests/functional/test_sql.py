@@ -12,16 +12,16 @@ import sqlalchemy as sa
 
 from kwapi import exception
 from kwapi import measurement
-from kwapi.drivers import sql
+from kwapi.drivers.sql import driver as sql
 from tests import driver_contract
 from tests import tcp_relay
 from tests.functional import databases
-from tests.unit.kwapi.drivers import sql_peer
+from tests.unit.kwapi.drivers.sql import peer
 
 USER, PASSWORD = "meter_reader", "s3cret-of-the-reader"
 
 
-class ServedGateway(sql_peer.Gateway):
+class ServedGateway(peer.Gateway):
     """The gateway's rows on a server, with an account that may only read."""
 
     secrets = (PASSWORD,)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwapi.drivers import ipmi_sdr
+from kwapi.drivers.ipmi import sdr
 from kwapi.simulator import rack
 from kwapi.simulator import sensor
 
@@ -22,7 +22,7 @@ def record() -> bytes:
 @given(st.integers(0, max(server.peak_watts for server in rack.SERVERS)))
 def test_what_it_says_is_what_is_drawn(watts: int) -> None:
     """To half a step, for all that a server can draw."""
-    found = ipmi_sdr.parse(record())
+    found = sdr.parse(record())
     assert found is not None and found.name == "Pwr Consumption"
     code, reading = sensor.Sensors().answer(0x04, 0x2D, bytes((found.number,)), watts)
     said = found.read(reading)

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The driver for wattmeters that speak SNMP.
+
+Owns the session: finding out what the device is and how it arranges its rows,
+then reading them.  What may be configured is
+:mod:`kwapi.drivers.snmp.parameters`'s, how objects are read
+:mod:`kwapi.drivers.snmp.client`'s, what devices call their watts
+:mod:`kwapi.drivers.snmp.profile`'s, which of it makes a probe
+:mod:`kwapi.drivers.snmp.plan`'s, pacing :mod:`kwapi.drivers.driver`'s.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from kwapi import exception
+from kwapi import measurement
+from kwapi.drivers import driver
+from kwapi.drivers import parameters
+from kwapi.drivers.snmp import client as snmp_client
+from kwapi.drivers.snmp import parameters as snmp_parameters
+from kwapi.drivers.snmp import plan as snmp_plan
+from kwapi.drivers.snmp import profile as snmp_profile
+
+LOG = logging.getLogger(__name__)
+
+_SYS_DESCR, _SYS_OBJECT_ID = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0"
+_CLIENTS = ("auto", "gufo", "pysnmp")
+_LONGEST_DEVICE = 120
+
+
+class Snmp(driver.Driver):
+    """Reads the outlets of a PDU, or its groups or inputs.
+
+    A position in ``probes`` is an outlet: the first is outlet 1.  A probe named
+    twice has two outlets.
+
+    :param ip: name or address of the device; ``host`` means the same.
+    :param port: UDP port.
+    :param protocol: ``1``, ``2c`` or ``3``, with or without a ``v``.
+    :param community: what SNMPv1 and v2c need.
+    :param user: what SNMPv3 needs; with the passwords, as the device has them.
+    :param auth_protocol: MD5, SHA, SHA224, SHA256, SHA384 or SHA512.
+    :param priv_protocol: DES, AES, AES192, AES256, AES192C or AES256C.
+    :param oid: the column of watts; one that a profile knows brings the rest.
+    :param scale: what the values of ``oid`` are multiplied with to make W.
+    :param profile: name of a profile; without it and ``oid`` the device is asked what it is.
+    :param table: what to measure: ``outlets``, ``groups`` or ``inputs``.
+    :param strapping: number in a chain of devices; without it the device we talk to.
+    :param volts: the supply's voltage, for devices that tell currents only.
+    :param outlets: the outlets of a probe where its position does not tell:
+        ``{'server-1': [1, 13], 'server-2': 7}``.  A string is a whole index, as ``'1.7'``.
+    :param timeout_seconds: for one answer.
+    :param retries: how often a request is sent again.
+    :param client: ``pysnmp``, ``gufo``, or ``auto`` for gufo where it is installed.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        ip: str | None = None,
+        host: str | None = None,
+        port: int = 161,
+        protocol: str | int = "2c",
+        community: str | None = None,
+        user: str | None = None,
+        auth_protocol: str = "SHA",
+        auth_password: str | None = None,
+        priv_protocol: str = "AES",
+        priv_password: str | None = None,
+        oid: str | None = None,
+        scale: float | None = None,
+        profile: str | None = None,
+        table: str | None = None,
+        strapping: int | None = None,
+        volts: float | None = None,
+        outlets: Mapping[str, Any] | None = None,
+        timeout_seconds: float = 2.0,
+        retries: int = 1,
+        client: str = "auto",
+        **common: Any,
+    ) -> None:
+        super().__init__(*args, **common)
+        self._has_own_period = common.get("period_seconds") is not None
+        self._endpoint = snmp_parameters.endpoint(ip, host, port, timeout_seconds, retries)
+        self._credentials = snmp_parameters.credentials(
+            protocol, community, user, auth_protocol, auth_password, priv_protocol, priv_password
+        )
+        self._choice = parameters.one_of("client", client, _CLIENTS)
+        self._rows = snmp_parameters.rows(self.probes, outlets)
+        self._profile, of_oid, self._strapping = snmp_parameters.profile(
+            oid, scale, profile, strapping
+        )
+        self._table = table or of_oid or "outlets"
+        self._volts = None if volts is None else parameters.positive("volts", volts)
+        # Of many wattmeters that start together not all have the same turn.
+        self._turn, self._turns = zlib.crc32(self.wattmeter.encode()), 1
+        if self._profile is not None:
+            self._take(self._profile)
+        self._client: snmp_client.SnmpClient | None = None
+        self._reader: snmp_client.ObjectReader | None = None
+        self._plan: snmp_plan.Plan | None = None
+        self._constants: dict[str, snmp_client.Value] = {}
+        self._counters: dict[str, snmp_client.Value] = {}
+        self._noted = ""
+
+    def open(self) -> None:
+        """Start a session, and see what the device is and how it arranges its rows."""
+        self._client = snmp_client.create_client(self._choice, self._endpoint, self._credentials)
+        self._client.open()
+        identity = snmp_client.ObjectReader(self._client, 2).read([_SYS_DESCR, _SYS_OBJECT_ID])
+        self.device = _text(identity.get(_SYS_DESCR))
+        profile = self._profile or self._recognise(identity.get(_SYS_OBJECT_ID))
+        table = self._take(profile)
+        self._reader = snmp_client.ObjectReader(self._client, profile.max_objects)
+        strapping = self._find_strapping(profile, self._reader)
+        plans = [snmp_plan.make_plan(la, self._rows, strapping) for la in table.layouts]
+        self._plan = _choose_plan(self._reader, plans)
+        self._require_watts(self._plan.layout)
+        self._constants, self._counters = self._reader.read(self._plan.constants), {}
+        self.resolution_watts = snmp_plan.resolution_watts(
+            self._plan, self._constants, profile.resolution_watts
+        )
+        self._note(self._plan.layout.note)
+        self._warn_of_missing_rows(self._reader, table, strapping)
+
+    def read(self) -> Mapping[str, measurement.Measurement]:
+        """Return what each probe's outlets measure together."""
+        reader, plan = self._reader, self._plan
+        if reader is None or plan is None:
+            raise exception.WattmeterError(reason=f"{self._endpoint} is not open")
+        values = self._read_values(reader, plan)
+        if not values and plan.probes:
+            raise self._no_such_rows()
+        if len(self._constants) < len(plan.constants):
+            # An outlet that was not fitted at start may be by now.
+            absent = [oid for oid in plan.constants if oid not in self._constants]
+            self._constants.update(reader.read(absent))
+        return snmp_plan.measure(plan, values, self._constants)
+
+    def _read_values(
+        self, reader: snmp_client.ObjectReader, plan: snmp_plan.Plan
+    ) -> dict[str, snmp_client.Value]:
+        """Return watts and counters; those as they were when it is not their turn."""
+        self._turn += 1
+        if self._counters and self._turn % self._turns:
+            values = reader.read(plan.watts)
+            return {**values, **self._counters} if values else {}
+        values = reader.read((*plan.watts, *plan.counters))
+        self._counters = {oid: values[oid] for oid in plan.counters if oid in values}
+        return values
+
+    def stop(self) -> None:
+        """Ask the loop to end, without waiting for an answer that is on its way."""
+        super().stop()
+        client = self._client
+        if client is not None:
+            client.abort()
+
+    def close(self) -> None:
+        """End the session."""
+        client, self._client, self._reader = self._client, None, None
+        if client is not None:
+            client.close()
+
+    def _recognise(self, sys_object_id: snmp_client.Value | None) -> snmp_profile.Profile:
+        profiles = snmp_profile.load_profiles()
+        oid = sys_object_id if isinstance(sys_object_id, str) else ""
+        found = snmp_profile.find_by_sys_object_id(profiles.values(), oid)
+        if found is None:
+            raise exception.WattmeterError(
+                reason=f"{self._endpoint} is no device we know, its sysObjectID is "
+                f"{oid or 'missing'}: give its oid, or a profile of {', '.join(sorted(profiles))}"
+            )
+        LOG.info("%s: read as %s", self.wattmeter, found.name)
+        return found
+
+    def _take(self, profile: snmp_profile.Profile) -> snmp_profile.Table:
+        """Go at the profile's pace; return the table to read, at our voltage."""
+        if not self._has_own_period:
+            self.period_seconds = profile.period_seconds
+        # Read more often than the device has new values, its counters only repeat.
+        self._turns = max(1, int(profile.period_seconds / self.period_seconds))
+        self.resolution_watts = profile.resolution_watts
+        if self._table not in profile.tables:
+            known = ", ".join(sorted(profile.tables))
+            raise parameters.invalid(
+                f"table {self._table!r} is not one of {known}, which profile {profile.name} has"
+            )
+        table = profile.tables[self._table]
+        return table if self._volts is None else table.at_volts(self._volts)
+
+    def _find_strapping(
+        self, profile: snmp_profile.Profile, reader: snmp_client.ObjectReader
+    ) -> int:
+        if self._strapping is not None:
+            return self._strapping
+        oid = profile.strapping_oid
+        found = reader.read([oid]).get(oid) if oid else None
+        return found if isinstance(found, int) else profile.strapping
+
+    def _require_watts(self, layout: snmp_profile.Layout) -> None:
+        """Refuse a device that does not tell, and cannot be made to tell, any watts."""
+        reason = layout.refuse
+        if layout.watts.unit == "A":
+            reason = (
+                "it tells currents only: give volts, the voltage of its supply, to have "
+                "the apparent power computed; with switching supplies that is a little too much"
+            )
+        if reason:
+            raise exception.WattmeterError(reason=f"{self._endpoint} cannot be read: {reason}")
+
+    def _note(self, note: str) -> None:
+        """Say what an operator should know, once and not with each session."""
+        if note and note != self._noted:
+            LOG.warning("%s: %s", self.wattmeter, note)
+        self._noted = note
+
+    def _warn_of_missing_rows(
+        self, reader: snmp_client.ObjectReader, table: snmp_profile.Table, strapping: int
+    ) -> None:
+        if table.size is None:
+            return
+        oid = table.size.format(strapping=strapping)
+        size = reader.read([oid]).get(oid)
+        last = max((r for own in self._rows.values() for r in own if isinstance(r, int)), default=0)
+        if isinstance(size, int) and last > size:
+            LOG.warning(
+                "%s: has %d %s, but number %d is configured",
+                self.wattmeter,
+                size,
+                self._table,
+                last,
+            )
+
+    def _no_such_rows(self) -> exception.MalformedAnswer:
+        return exception.MalformedAnswer(
+            address=str(self._endpoint),
+            reason=f"it has none of the {self._table} to be read there; "
+            "check oid, profile and strapping",
+        )
+
+
+def _choose_plan(
+    reader: snmp_client.ObjectReader, plans: Sequence[snmp_plan.Plan]
+) -> snmp_plan.Plan:
+    """Return the first plan that the device has values for.
+
+    Else the first whose objects are there at least, else the first of all.
+    """
+    there = []
+    for plan in plans if len(plans) > 1 else ():
+        values = reader.read(plan.watts)
+        if snmp_plan.has_watts(plan, values):
+            return plan
+        if values:
+            there.append(plan)
+    return (*there, *plans)[0]
+
+
+def _text(value: snmp_client.Value | None) -> str | None:
+    """Return what a device says of itself, fit to be shown."""
+    if not isinstance(value, bytes):
+        return None
+    words = "".join(c if c.isprintable() else " " for c in value.decode("utf-8", "replace"))
+    return " ".join(words.split())[:_LONGEST_DEVICE] or None
