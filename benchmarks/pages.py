@@ -30,7 +30,7 @@ from typing import Any
 
 import webob
 
-from kwapi.rrd import periods
+from kwapi.history import periods
 from tests.functional import rack_pages
 
 PATHS = (

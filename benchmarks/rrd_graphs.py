@@ -24,17 +24,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from energybase import clock as clocks
-from kwapi.rrd import archive as archives
-from kwapi.rrd import cache as caches
-from kwapi.rrd import graph
-from kwapi.rrd import index
-from kwapi.rrd import layout
-from kwapi.rrd import periods
-from kwapi.rrd import reader
-from kwapi.rrd import series
-from kwapi.rrd import syntax
-from kwapi.rrd import tariff
-from kwapi.rrd import views
+from kwapi.graphs import archive as archives
+from kwapi.graphs import cache as caches
+from kwapi.graphs import graph
+from kwapi.graphs import series
+from kwapi.graphs import syntax
+from kwapi.graphs import tariff
+from kwapi.history import index
+from kwapi.history import layout
+from kwapi.history import periods
+from kwapi.history import rrdtool as reader
+from kwapi.pages import views
 
 _DAY_SECONDS = 86_400
 _VIEWERS = 100

@@ -36,10 +36,10 @@ from benchmarks import bus
 from energybase import service
 from kwapi import conf as options
 from kwapi import measurement
-from kwapi.rrd import index as indexes
-from kwapi.rrd import layout as layouts
-from kwapi.rrd import pipe as pipes
-from kwapi.rrd import store as stores
+from kwapi.history import index as indexes
+from kwapi.history import layout as layouts
+from kwapi.history import pipe as pipes
+from kwapi.history import store as stores
 from tests.functional import audit
 from tests.functional import rrdcached
 

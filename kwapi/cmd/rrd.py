@@ -27,13 +27,13 @@ from kwapi import conf as options
 from kwapi import exception
 from kwapi.bus import listener as listeners
 from kwapi.bus import transport as transports
-from kwapi.rrd import app
-from kwapi.rrd import index as indexes
-from kwapi.rrd import layout as layouts
-from kwapi.rrd import store as stores
-from kwapi.rrd import updates
-from kwapi.rrd import views
-from kwapi.rrd import writer as writers
+from kwapi.history import index as indexes
+from kwapi.history import layout as layouts
+from kwapi.history import store as stores
+from kwapi.history import updates
+from kwapi.history import writer as writers
+from kwapi.pages import app
+from kwapi.pages import views
 
 
 class Writing:

@@ -21,10 +21,10 @@ from energybase import service
 from energybase.web import server
 from kwapi import conf as options
 from kwapi import measurement
-from kwapi.rrd import app
-from kwapi.rrd import index
-from kwapi.rrd import store
-from kwapi.rrd import views
+from kwapi.history import index
+from kwapi.history import store
+from kwapi.pages import app
+from kwapi.pages import views
 from kwapi.simulator import rack
 
 #: A Tuesday afternoon.

@@ -15,7 +15,7 @@ import pytest
 from playwright import sync_api
 
 from kwapi import measurement
-from kwapi.rrd import periods
+from kwapi.history import periods
 from tests.functional import browsers
 from tests.functional import rack_pages
 

@@ -20,9 +20,9 @@ import pytest
 import requests
 
 from kwapi import measurement
-from kwapi.rrd import index as indexes
-from kwapi.rrd import layout as layouts
-from kwapi.rrd import store as stores
+from kwapi.history import index as indexes
+from kwapi.history import layout as layouts
+from kwapi.history import store as stores
 from tests import rrd_files
 from tests.functional import audit as audits
 from tests.functional import kwapi_sites

@@ -13,8 +13,8 @@ import pytest
 
 from kwapi import exception
 from kwapi import measurement
-from kwapi.rrd import rrdcached as daemons
-from kwapi.rrd import store as stores
+from kwapi.history import rrdcached as daemons
+from kwapi.history import store as stores
 from tests import rrd_files
 from tests.functional import rrdcached
 

@@ -54,4 +54,4 @@ def test_a_wheel_has_all_that_is_in_the_packages(wheel: set[str]) -> None:
              "templates/last.html"]
 )  # fmt: skip
 def test_a_wheel_has_the_pages(wheel: set[str], name: str) -> None:
-    assert f"kwapi/rrd/{name}" in wheel
+    assert f"kwapi/pages/{name}" in wheel

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Power to look at: the web pages as one WSGI application.
+
+Owns how its parts are put together, and which way a request takes::
+
+    front       headers for browsers; errors as pages
+    link        a shared link's key becomes a cookie, if configured
+    pipeline    as the API's: ids, errors, who asks
+    the tree of URLs
+
+It keeps nothing that could not be made again from the files, so any number of
+processes may serve it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from oslo_config import cfg
+
+from energybase import clock as clocks
+from energybase.web import pipeline
+from energybase.web import policy
+from energybase.web import resource
+from kwapi import policies
+from kwapi.graphs import cache as caches
+from kwapi.graphs import graph
+from kwapi.graphs import series as numbers
+from kwapi.history import index as indexes
+from kwapi.pages import access
+from kwapi.pages import front
+from kwapi.pages import sites
+from kwapi.pages.controllers import root
+
+#: Tells nothing that is measured.
+_PUBLIC = ("", "/healthcheck")
+
+
+def build_app(
+    conf: cfg.ConfigOpts,
+    index: indexes.Index,
+    grapher: graph.Grapher,
+    cache: caches.Cache,
+    series: numbers.Series,
+    clock: clocks.Clock | None = None,
+) -> Any:
+    """Return the pages over the files that ``kwapi-rrd`` writes.
+
+    :raises ConfigurationInvalid: who may look is not configured as it must be.
+    :raises ConfigFileValueError, InvalidRuleDefault..: what oslo says of a
+        configuration or policy file that is wrong.
+    """
+    look = sites.Look.of(conf)
+    site = sites.Site(look, index, grapher, cache, series, clock or clocks.Clock())
+    tree = resource.Application(
+        root.build_tree(site, conf), policy.Enforcer(conf, policies.list_rules())
+    )
+    return front.Front(_guard(tree, conf, site), site.render_error)
+
+
+def _guard(tree: Any, conf: cfg.ConfigOpts, site: sites.Site) -> Any:
+    """Return the pages behind what lets visitors in."""
+    strategy = conf.rrd.auth_strategy
+    app = pipeline.wrap(
+        tree,
+        conf,
+        service="kwapi",
+        auth_strategy=strategy if strategy in ("keystone", "noauth") else "doors",
+        public=(*_PUBLIC, *site.static.list_paths()),
+        doors=access.make_doors(conf),
+    )
+    key = access.find_link_key(conf)
+    return access.Link(app, key) if key else app

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tree of URLs of the pages.
+
+Owns which resource is where; what each answers is the other controllers'.
+"""
+
+from __future__ import annotations
+
+import webob
+from oslo_config import cfg
+from oslo_middleware import healthcheck
+
+from energybase.web import conditional
+from energybase.web import resource
+from kwapi.pages import sites
+from kwapi.pages.controllers import graphs
+from kwapi.pages.controllers import numbers
+from kwapi.pages.controllers import pages
+
+
+def build_tree(site: sites.Site, conf: cfg.ConfigOpts) -> resource.Resource:
+    """Return all there is."""
+    return Root(
+        children={
+            "last": pages.Periods(site),
+            "probe": pages.Probes(site),
+            "graph": graphs.Graphs(site),
+            "series": numbers.AllSeries(site),
+            "list": numbers.Lists(site),
+            "totals": numbers.Totals(site),
+            "static": resource.Resource({site.static.version: Static(site)}),
+            "healthcheck": Healthcheck(conf),
+        }
+    )
+
+
+class Root(resource.Resource):
+    """Where everybody arrives."""
+
+    rules = {"GET": None}
+
+    def get(self, request: webob.Request) -> webob.Response:
+        """Send on to the shortest period."""
+        return webob.Response(status=302, location=f"{request.application_url}/last/minute/")
+
+
+class Static(resource.Resource):
+    """The static files of this release."""
+
+    def __init__(self, site: sites.Site) -> None:
+        super().__init__()
+        self._site = site
+
+    def find_child(self, segment: str) -> resource.Resource | None:
+        """Return the file of that name."""
+        found = self._site.static.find(segment)
+        return StaticFile(found) if found else None
+
+
+class StaticFile(resource.Resource):
+    """One file, which never changes: another release has it at another address."""
+
+    rules = {"GET": None}
+
+    def __init__(self, content: conditional.Representation) -> None:
+        super().__init__()
+        self._content = content
+
+    def get(self, request: webob.Request) -> webob.Response:
+        """Hand out the bytes."""
+        response = self._content.respond(request)
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        response.headers["Vary"] = "Accept-Encoding"
+        return response
+
+
+class Healthcheck(resource.Resource):
+    """oslo's checks, for load balancers."""
+
+    rules = {"GET": None}
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        super().__init__()
+        # Who is not in [healthcheck] allowed_source_ranges is told there is nothing.
+        self._oslo = healthcheck.Healthcheck(webob.Response(status=404), conf)
+
+    def get(self, request: webob.Request) -> webob.Response:
+        """Tell whether this process is well."""
+        asked = request.copy_get()
+        asked.path_info = "/healthcheck"
+        response = asked.get_response(self._oslo)
+        if response.status_int == 200 and not response.body:
+            # Pecan takes a page without content for 204.
+            response.content_type, response.text = "text/plain", "OK\n"
+        return response
