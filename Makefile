@@ -49,7 +49,7 @@ test-install: $(TOOLS)  ## the installation pages, followed on a fresh Debian; a
 lint: $(TOOLS)  ## style, common mistakes, and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/flake8 climate energybase energyclient kwapi nova_ext tests benchmarks doc setup.py
+	$(BIN)/flake8 allinone climate energybase energyclient kwapi nova_ext tests benchmarks doc setup.py
 	$(BIN)/lint-imports --no-cache
 
 format: $(TOOLS)  ## rewrite the sources in the style that lint wants
@@ -57,7 +57,7 @@ format: $(TOOLS)  ## rewrite the sources in the style that lint wants
 	$(BIN)/ruff format .
 
 mypy: $(TOOLS)  ## types, strictly
-	$(BIN)/mypy climate energybase energyclient kwapi nova_ext
+	$(BIN)/mypy allinone climate energybase energyclient kwapi nova_ext
 
 unit: $(TOOLS)  ## tests that need no server
 	$(PYTEST) tests/unit $(ARGS)

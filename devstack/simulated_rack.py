@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 
-from kwapi.simulator import agent
-from kwapi.simulator import rack
+from allinone.simulator import agent
+from allinone.simulator import rack
 
 
 def describe(port: int, host: str) -> str:

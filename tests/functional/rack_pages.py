@@ -16,6 +16,7 @@ from typing import Any
 
 from oslo_config import cfg
 
+from allinone.simulator import rack
 from energybase import clock
 from energybase import service
 from energybase.web import server
@@ -25,7 +26,6 @@ from kwapi.history import index
 from kwapi.history import store
 from kwapi.pages import app
 from kwapi.pages import views
-from kwapi.simulator import rack
 
 #: A Tuesday afternoon.
 NOW = 1_790_085_600.0

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from kwapi.simulator import agent
-from kwapi.simulator import rack
+from allinone.simulator import agent
+from allinone.simulator import rack
 from tests.functional import snmp_peers
 
 _COMMUNITY = "not-for-everybody"

@@ -25,6 +25,13 @@ import pytest
 import sushy
 from pyghmi.ipmi.private import session
 
+from allinone.simulator import account
+from allinone.simulator import agent
+from allinone.simulator import bmc
+from allinone.simulator import rack
+from allinone.simulator import redfish
+from allinone.simulator import sensor
+from allinone.simulator import serial_meter
 from kwapi import exception
 from kwapi.drivers import configuration
 from kwapi.drivers import driver as drivers
@@ -32,13 +39,6 @@ from kwapi.drivers.ipmi import driver as ipmi
 from kwapi.drivers.redfish import driver as redfish_driver
 from kwapi.drivers.serial import wattsup
 from kwapi.drivers.snmp import driver as snmp
-from kwapi.simulator import account
-from kwapi.simulator import agent
-from kwapi.simulator import bmc
-from kwapi.simulator import rack
-from kwapi.simulator import redfish
-from kwapi.simulator import sensor
-from kwapi.simulator import serial_meter
 from tests import conftest
 
 _NOW = 1_700_000_000.0
@@ -365,7 +365,7 @@ def test_the_console_script(tmp_path: Path) -> None:
     path = tmp_path / "drivers.conf"
     with path.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "kwapi.cmd.simulator", *ports], stdout=output
+            [sys.executable, "-m", "allinone.simulator.command", *ports], stdout=output
         )
     try:
         conftest.wait(lambda: process.poll() is not None or "wattsup" in path.read_text())

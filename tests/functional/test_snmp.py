@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
+from allinone.simulator import agent
+from allinone.simulator import rack
 from kwapi import exception
 from kwapi.drivers.snmp import client as snmp_client
 from kwapi.drivers.snmp import driver as snmp
 from kwapi.drivers.snmp import engine as snmp_engine
-from kwapi.simulator import agent
-from kwapi.simulator import rack
 from tests import conftest
 from tests.functional import snmp_peers
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from allinone.simulator import agent
+from allinone.simulator import rack
 from kwapi import exception
 from kwapi import measurement
-from kwapi.simulator import agent
-from kwapi.simulator import rack
 from tests import driver_contract
 from tests.functional import snmp_peers
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from allinone.simulator import agent
+from allinone.simulator import rack
 from kwapi.drivers import configuration
 from kwapi.drivers.snmp import driver as snmp
-from kwapi.simulator import agent
-from kwapi.simulator import rack
 from tests.functional import snmp_peers
 
 _EATON = ".1.3.6.1.4.1.534.6.6.7"
@@ -91,7 +91,7 @@ def test_the_level_of_security_is_enforced(pdu: agent.Agent) -> None:
 def test_the_console_script(tmp_path: Path) -> None:
     """The section it prints is read, opened and measured by our driver; SIGTERM ends it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "kwapi.cmd.simulator", "--port", "0", "--speed", "3600"]
+        [sys.executable, "-m", "allinone.simulator.command", "--port", "0", "--speed", "3600"]
         + ["--no-bmc", "--no-redfish", "--no-serial"],
         stdout=subprocess.PIPE,
         text=True,
@@ -125,7 +125,7 @@ def test_a_port_that_is_taken() -> None:
     """Said in a sentence, not in a traceback."""
     with snmp_peers.SilentPort() as taken:
         process = subprocess.run(
-            [sys.executable, "-m", "kwapi.cmd.simulator", "--port", str(taken)],
+            [sys.executable, "-m", "allinone.simulator.command", "--port", str(taken)],
             capture_output=True,
             text=True,
             timeout=60,

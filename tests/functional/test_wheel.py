@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[2]
-PACKAGES = ("climate", "kwapi", "nova_ext")
+PACKAGES = ("allinone", "climate", "energybase", "energyclient", "kwapi", "nova_ext")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from kwapi import policies
 from kwapi.drivers import configuration
 
 TOP = Path(__file__).resolve().parents[2]
-PACKAGES = ("climate", "energyclient", "kwapi")
+PACKAGES = ("allinone", "climate", "energybase", "energyclient", "kwapi", "nova_ext")
 
 
 def read_setup() -> configparser.ConfigParser:

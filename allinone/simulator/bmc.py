@@ -2,8 +2,8 @@
 """The simulated servers' BMCs: IPMI 2.0 over UDP, a port for each server.
 
 Owns sockets, one thread for all of them, and what the commands do to
-:mod:`kwapi.simulator.rack`: power by DCMI, a sensor of watts
-(:mod:`kwapi.simulator.sensor`), chassis status and control.  pyghmi's server
+:mod:`allinone.simulator.rack`: power by DCMI, a sensor of watts
+(:mod:`allinone.simulator.sensor`), chassis status and control.  pyghmi's server
 class speaks the protocol.  Its own input and output are not used: they share
 sockets and a thread with every client of the process, and never end.
 """
@@ -26,11 +26,11 @@ from pyghmi.ipmi import bmc
 from pyghmi.ipmi.private import serversession
 from pyghmi.ipmi.private import session
 
+from allinone.simulator import account
+from allinone.simulator import power
+from allinone.simulator import rack as racks
+from allinone.simulator import sensor
 from kwapi import exception
-from kwapi.simulator import account
-from kwapi.simulator import power
-from kwapi.simulator import rack as racks
-from kwapi.simulator import sensor
 
 LOG = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import webob
 
-from climate.cmd import all as one_process
-from climate.cmd import benchmark
+from allinone import benchmark
+from allinone import command
 from energybase.web import errors
 from energybase.web import server
 from tests import fake_nova
@@ -71,7 +71,7 @@ def test_one_product_at_least() -> None:
 
 
 def test_it_is_a_subcommand(capsys: pytest.CaptureFixture[str]) -> None:
-    assert one_process.main(["benchmark", "--size", "4", "--seconds", "0"]) == 0
+    assert command.main(["benchmark", "--size", "4", "--seconds", "0"]) == 0
     told = capsys.readouterr()
     assert re.match(r"\S+ flop/s: 1 products of 4 x 4 doubles", told.out)
     assert "100%" in told.err

@@ -2,7 +2,7 @@
 """What the simulated Redfish service says and does (DSP0266, DSP0268).
 
 Owns the documents and the reset of systems; HTTP and log-in are
-:mod:`kwapi.simulator.redfish`'s.
+:mod:`allinone.simulator.redfish`'s.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-from kwapi.simulator import power
-from kwapi.simulator import rack as racks
+from allinone.simulator import power
+from allinone.simulator import rack as racks
 
 Document = dict[str, Any]
 

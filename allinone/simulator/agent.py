@@ -2,7 +2,7 @@
 """The simulated rack's PDU on the network: an SNMP agent over UDP.
 
 Owns answering GET, GETNEXT and GETBULK in SNMPv1, v2c and v3 as an Eaton ePDU
-would.  What it answers is :mod:`kwapi.simulator.rack`'s.
+would.  What it answers is :mod:`allinone.simulator.rack`'s.
 
 The engine is its own, on a thread of its own: it shares nothing with a client
 in the same process.
@@ -31,8 +31,8 @@ from pysnmp.proto import rfc1905
 from pysnmp.smi import error as smi_error
 from pysnmp.smi import instrum
 
+from allinone.simulator import rack as racks
 from kwapi import exception
-from kwapi.simulator import rack as racks
 
 _Name = tuple[int, ...]
 

@@ -2,7 +2,7 @@
 """The console script ``kwapi-simulator``: a rack to try Kwapi on, without hardware.
 
 Owns its command line and telling how to use the rack; the rack itself is
-:mod:`kwapi.simulator`'s.
+:mod:`allinone.simulator`'s.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from allinone.simulator import account
+from allinone.simulator import agent
+from allinone.simulator import bmc
+from allinone.simulator import power
+from allinone.simulator import rack
+from allinone.simulator import redfish
+from allinone.simulator import serial_meter
 from energybase import service
 from kwapi import exception
-from kwapi.simulator import account
-from kwapi.simulator import agent
-from kwapi.simulator import bmc
-from kwapi.simulator import power
-from kwapi.simulator import rack
-from kwapi.simulator import redfish
-from kwapi.simulator import serial_meter
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwapi.simulator import power
-from kwapi.simulator import rack
+from allinone.simulator import power
+from allinone.simulator import rack
 
 START = 1_700_000_000.0
 HOUR = 3_600.0

@@ -2,7 +2,7 @@
 """All of Kwapi in one process, on SQLite and an in-process transport.
 
 Owns how its parts are put together there.  A simulated rack is measured unless
-the configuration names wattmeters.  The command is :mod:`climate.cmd.all`,
+the configuration names wattmeters.  The command is :mod:`allinone.command`,
 which runs Climate beside it.
 """
 
@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 
+from allinone.simulator import agent
+from allinone.simulator import rack
 from energybase import service
 from energybase.db import migration
 from energybase.db import transaction
@@ -28,8 +30,6 @@ from kwapi.cmd import collector
 from kwapi.cmd import drivers
 from kwapi.cmd import rrd
 from kwapi.drivers import configuration
-from kwapi.simulator import agent
-from kwapi.simulator import rack
 from kwapi.store import store as stores
 
 

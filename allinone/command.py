@@ -16,10 +16,12 @@ import yaml
 from oslo_config import cfg
 from oslo_policy import policy
 
+from allinone import benchmark
+from allinone import introduction
+from allinone import measuring
+from allinone.simulator import rack
 from climate import conf as climate_options
 from climate.cmd import api
-from climate.cmd import benchmark
-from climate.cmd import introduction
 from climate.cmd import inventory
 from climate.cmd import planning
 from climate.cmd import ranking
@@ -33,8 +35,6 @@ from energybase.web import server
 from energybase.web import workers
 from kwapi import conf as kwapi_options
 from kwapi.cmd import drivers
-from kwapi.cmd import one_process
-from kwapi.simulator import rack
 
 _PROG = "kwapi-climate"
 #: Two FMA units of four doubles each, two operations a multiply-add (AVX2).
@@ -58,7 +58,7 @@ def _run(argv: Sequence[str] | None) -> int:
     leases = climate_options.load(argv, _PROG)
     conf = kwapi_options.load(argv, _PROG, files=("kwapi.conf", "drivers.conf"))
     drivers.allow_many_sockets()
-    one_process.set_defaults(conf)
+    measuring.set_defaults(conf)
     service.run(*build(conf, leases))
     return 0
 
@@ -68,19 +68,19 @@ def build(conf: cfg.ConfigOpts, leases: cfg.ConfigOpts) -> list[service.Componen
 
     :param conf: Kwapi's configuration, ``leases`` Climate's.
     """
-    measuring = one_process.build(conf)
-    _set_defaults(leases, conf.state_path, measuring.url, simulated=measuring.simulated)
+    measured = measuring.build(conf)
+    _set_defaults(leases, conf.state_path, measured.url, simulated=measured.simulated)
     serving = _build_climate(leases) if leases.inventory.file else []
     web = serving[-1] if serving else None
     told = introduction.Introduction(
         conf.state_path,
-        measuring.store,
-        energy_url=measuring.url,
+        measured.store,
+        energy_url=measured.url,
         leases_url=web.url if isinstance(web, server.Server) else None,
-        pages=measuring.pages,
-        simulated=measuring.simulated,
+        pages=measured.pages,
+        simulated=measured.simulated,
     )
-    return [*measuring.components, *serving, told]
+    return [*measured.components, *serving, told]
 
 
 def _set_defaults(

@@ -2,7 +2,7 @@
 """A Watts Up? PRO between one simulated server and the PDU, on a pseudo-terminal.
 
 Owns the terminal, a thread, and the meter's side of the conversation, by the
-vendor's protocol 4.4.  The watts are :mod:`kwapi.simulator.rack`'s.
+vendor's protocol 4.4.  The watts are :mod:`allinone.simulator.rack`'s.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import time
 import tty
 from collections.abc import Callable
 
+from allinone.simulator import rack as racks
 from kwapi import exception
-from kwapi.simulator import rack as racks
 
 _JOIN_SECONDS = 60.0
 _COMMAND = re.compile(rb"#([A-Z]),([A-Z]),\d+(?:,([^;#]*))?;")

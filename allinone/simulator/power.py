@@ -3,7 +3,7 @@
 
 Pure: what was asked for, and when, decides; a :class:`Power` never changes, a
 request makes another one.  What the server draws meanwhile is
-:mod:`kwapi.simulator.rack`'s.
+:mod:`allinone.simulator.rack`'s.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 
 The only source of watts: seed, time and what was switched decide, and the same
 seed and times give the same values.  Speaking about them is others': SNMP
-:mod:`kwapi.simulator.agent`'s, IPMI :mod:`~kwapi.simulator.bmc`'s, Redfish
-:mod:`~kwapi.simulator.redfish`'s, serial :mod:`~kwapi.simulator.serial_meter`'s.
+:mod:`allinone.simulator.agent`'s, IPMI :mod:`~allinone.simulator.bmc`'s, Redfish
+:mod:`~allinone.simulator.redfish`'s, serial :mod:`~allinone.simulator.serial_meter`'s.
 They run in threads of their own; the rack has a lock.
 
 There is a new value every five seconds, as with Eaton's.  In between all watts
@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from kwapi.simulator import power
+from allinone.simulator import power
 
 OUTLETS = 24
 REFRESH_SECONDS = 5

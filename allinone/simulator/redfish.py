@@ -2,8 +2,8 @@
 """The simulated servers by Redfish: one HTTP service, a system and a chassis each.
 
 Owns HTTP, log-in and sessions.  What the documents say is
-:mod:`kwapi.simulator.redfish_documents`'s, the watts
-:mod:`kwapi.simulator.rack`'s.
+:mod:`allinone.simulator.redfish_documents`'s, the watts
+:mod:`allinone.simulator.rack`'s.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from allinone.simulator import account
+from allinone.simulator import rack as racks
+from allinone.simulator import redfish_documents as documents
 from kwapi import exception
-from kwapi.simulator import account
-from kwapi.simulator import rack as racks
-from kwapi.simulator import redfish_documents as documents
 
 LOG = logging.getLogger(__name__)
 

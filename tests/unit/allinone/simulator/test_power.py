@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kwapi.simulator import power
+from allinone.simulator import power
 
 PACE = power.Pace(boot_seconds=60.0, shutdown_seconds=10.0)
 Action, State = power.Action, power.State

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allinone.simulator import rack
+from allinone.simulator import sensor
 from kwapi.drivers.ipmi import sdr
-from kwapi.simulator import rack
-from kwapi.simulator import sensor
 
 
 def record() -> bytes:
