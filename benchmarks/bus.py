@@ -46,7 +46,7 @@ from kwapi import measurement
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
 from kwapi.store import store as stores
-from tests.functional import rabbitmq
+from tests.servers import rabbitmq
 
 PDUS, OUTLETS = 417, 24
 PROBES = PDUS * OUTLETS

@@ -35,8 +35,8 @@ from energybase.web import server
 from kwapi.store import record
 from kwapi.store import snapshot
 from kwapi.store import store as stores
-from tests import ceilometer_agent
-from tests.functional import apis
+from tests.fakes import ceilometer_agent
+from tests.servers import apis
 
 AIM_SECONDS = 5.0
 OUR_AIM_SECONDS = 0.5

@@ -37,8 +37,8 @@ from climate.inventory.sources import nova
 from energybase import service
 from energybase.db import migration
 from energybase.db import transaction
-from tests import fake_nova
-from tests.functional import databases
+from tests.fakes import nova as fake_nova
+from tests.servers import databases
 
 AIM_SECONDS, AIM_MB, AIM_MILLISECONDS = 30.0, 400.0, 100.0
 EXPRESSION = """

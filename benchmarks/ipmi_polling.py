@@ -36,7 +36,7 @@ from pyghmi.ipmi import command as pyghmi_command
 
 from kwapi import measurement
 from kwapi.drivers.ipmi import driver as ipmi
-from tests.functional import bmcs
+from tests.servers import bmcs
 
 PERIOD_SECONDS = 1.0
 #: pyghmi's usual session stalls on loopback, where answers come at once.

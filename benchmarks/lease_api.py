@@ -47,10 +47,10 @@ from climate.rpc import planning as planning_rpc
 from climate.rpc import transport as transports
 from energybase import clock
 from energybase import service
-from tests.functional import databases
-from tests.functional import lease_services
-from tests.functional import rabbitmq as broker
-from tests.functional import scripts
+from tests.servers import databases
+from tests.servers import lease_services
+from tests.servers import rabbitmq as broker
+from tests.servers import scripts
 
 _HOUR, _DAY = 3600, 86_400
 _PAGE_SIZE = 100

@@ -31,7 +31,7 @@ from typing import Any
 import webob
 
 from kwapi.history import periods
-from tests.functional import rack_pages
+from tests.servers import rack_pages
 
 PATHS = (
     "/graph/minute/",

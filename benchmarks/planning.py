@@ -54,7 +54,7 @@ from energybase import clock
 from energybase import service
 from energybase.db import migration
 from energybase.db import transaction
-from tests.functional import databases
+from tests.servers import databases
 
 _HOUR, _DAY = 3600, 86_400
 _LOAN_SECONDS = 2 * 365 * _DAY

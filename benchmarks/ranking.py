@@ -39,8 +39,8 @@ from climate.ranking import performance
 from climate.ranking import store as stores
 from climate.rpc import inventory as inventories
 from energybase.db import transaction
-from tests import inventory_contract
-from tests.functional import databases
+from tests.contracts import inventory
+from tests.servers import databases
 
 AIM_MILLISECONDS = 50.0
 NOW = 1_700_000_000 - 1_700_000_000 % stores.HOUR_SECONDS
@@ -79,7 +79,7 @@ def _served(name: str) -> Iterator[str]:
 
 def measure(title: str, url: str, given: argparse.Namespace) -> None:
     """Measure on one database, and print."""
-    database = inventory_contract.Database(url)
+    database = inventory.Database(url)
     database.upgrade()
     transactions = database.build()
     store = stores.Store(transactions)

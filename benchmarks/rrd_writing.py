@@ -41,7 +41,7 @@ from kwapi.history import layout as layouts
 from kwapi.history import pipe as pipes
 from kwapi.history import store as stores
 from tests.functional import audit
-from tests.functional import rrdcached
+from tests.servers import rrdcached
 
 _SECONDS_AT_A_TIME = 2
 _DEBIAN = Path("/usr/lib/python3/dist-packages")

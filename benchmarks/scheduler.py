@@ -41,7 +41,7 @@ from oslo_utils import timeutils  # noqa: E402
 from nova_ext import conf  # noqa: E402
 from nova_ext import filters as our_filters  # noqa: E402
 from nova_ext import weights as our_weights  # noqa: E402
-from tests import fake_climate  # noqa: E402
+from tests.fakes import climate as fake_climate  # noqa: E402
 
 AIM_MILLISECONDS = 1.5
 CALLERS = 100

@@ -35,8 +35,8 @@ from energybase.db import migration  # noqa: E402
 from kwapi.store import record  # noqa: E402
 from kwapi.store import store  # noqa: E402
 from kwapi.store import tables  # noqa: E402
-from tests import store_contract  # noqa: E402
-from tests.functional import databases  # noqa: E402
+from tests.contracts import store as store_contract  # noqa: E402
+from tests.servers import databases  # noqa: E402
 
 _NAMES = tables.RECORDS.columns.keys()
 _INSERT = f"INSERT INTO records ({', '.join(_NAMES)}) VALUES"

@@ -23,7 +23,7 @@ from kwapi.bus import batch as batches
 from kwapi.bus import listener as listeners
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
-from tests.functional import scripts
+from tests.servers import scripts
 
 LOG = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functional import rabbitmq as broker
+from tests.servers import rabbitmq as broker
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from schemathesis import checks
 
 from energybase.db import transaction
 from kwapi.store import store
-from tests.functional import apis
+from tests.servers import apis
 
 _DOCUMENT = pathlib.Path(__file__).parents[2] / "doc/source/reference/openapi.yaml"
 

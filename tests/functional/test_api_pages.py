@@ -19,8 +19,8 @@ import requests
 
 from tests import answers
 from tests import code_blocks
-from tests.functional import scripts
 from tests.functional import test_one_process as one_process
+from tests.servers import scripts
 
 
 @pytest.fixture(scope="module")

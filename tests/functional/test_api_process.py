@@ -16,8 +16,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.functional import apis
-from tests.functional import processes
+from tests.servers import apis
+from tests.servers import processes
 
 _NOAUTH = "[api]\nport = 0\nauth_strategy = noauth\nworkers = 2\n"
 

@@ -31,10 +31,10 @@ from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
 from kwapi.ceilometer import samples
 from kwapi.store import store as stores
-from tests import tcp_relay
+from tests.fakes import tcp_relay
 from tests.functional import audit as audits
-from tests.functional import rabbitmq as broker
-from tests.functional import scripts
+from tests.servers import rabbitmq as broker
+from tests.servers import scripts
 
 LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import pytest
 
 from allinone.simulator import agent
 from allinone.simulator import rack
-from tests.functional import snmp_peers
+from tests.servers import snmp_peers
 
 _COMMUNITY = "not-for-everybody"
 _NOW = 1_700_000_000.0

@@ -16,7 +16,7 @@ import webob
 from hypothesis import strategies
 from schemathesis import checks
 
-from tests.functional import climate_apis
+from tests.servers import climate_apis
 
 _DOCUMENT = pathlib.Path(__file__).parents[2] / "doc/source/reference/climate-openapi.yaml"
 

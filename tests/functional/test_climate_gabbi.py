@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 from gabbi import fixture
 
-from tests.functional import climate_apis
+from tests.fakes import keystone
 from tests.functional import gabbis
-from tests.functional import keystone
+from tests.servers import climate_apis
 
 GABBITS = pathlib.Path(__file__).with_name("climate_gabbits")
 

@@ -25,9 +25,9 @@ from energybase import clock as clocks
 from kwapi import measurement
 from kwapi.drivers import driver
 from tests import code_blocks
-from tests import driver_contract
-from tests.functional import rabbitmq as ports
-from tests.functional import scripts
+from tests.contracts import driver as driver_contract
+from tests.servers import rabbitmq as ports
+from tests.servers import scripts
 
 PAGE = "contributor/first-driver.rst"
 NAME = "sockets"

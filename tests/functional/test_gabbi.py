@@ -20,9 +20,9 @@ from gabbi import fixture
 
 from energybase.db import transaction
 from kwapi.store import store
-from tests.functional import apis
+from tests.fakes import keystone
 from tests.functional import gabbis
-from tests.functional import keystone
+from tests.servers import apis
 
 GABBITS = pathlib.Path(__file__).with_name("gabbits")
 
@@ -40,7 +40,7 @@ _served = _Served()
 
 
 class Filled(fixture.GabbiFixture):  # type: ignore[misc]
-    """Probes and wattmeters as in :mod:`tests.functional.apis`."""
+    """Probes and wattmeters as in :mod:`tests.servers.apis`."""
 
     auth_strategy = "keystone"
 

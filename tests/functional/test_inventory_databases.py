@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from kwapi import exception
-from tests import inventory_contract
-from tests.functional import databases
+from tests.contracts import inventory
+from tests.servers import databases
 
 pytestmark = pytest.mark.xdist_group("databases")
 
@@ -22,32 +22,32 @@ def server(request: pytest.FixtureRequest) -> Iterator[databases.Server]:
 
 
 @pytest.fixture
-def database(server: databases.Server) -> Iterator[inventory_contract.Database]:
+def database(server: databases.Server) -> Iterator[inventory.Database]:
     """A database without hosts."""
     with server.database() as url:
-        made = inventory_contract.Database(url)
+        made = inventory.Database(url)
         made.upgrade()
         yield made
 
 
-class TestStore(inventory_contract.StoreContract):
+class TestStore(inventory.StoreContract):
     """The contract, on servers."""
 
 
 def test_a_server_that_goes_and_comes_back(
-    server: databases.Server, database: inventory_contract.Database
+    server: databases.Server, database: inventory.Database
 ) -> None:
     """The store says so while it is away, and needs no restart afterwards."""
-    kept, now = database.open(), inventory_contract.NOW
-    kept.replace(inventory_contract.entries("a", "b"), now)
+    kept, now = database.open(), inventory.NOW
+    kept.replace(inventory.entries("a", "b"), now)
     server.stop()
     try:
         with pytest.raises(exception.StoreUnavailable):
-            kept.replace(inventory_contract.entries("b"), now)
+            kept.replace(inventory.entries("b"), now)
         with pytest.raises(exception.StoreUnavailable):
             kept.load()
     finally:
         server.start()
-    assert inventory_contract.statuses_of(kept) == {"a": "up", "b": "up"}
-    kept.replace(inventory_contract.entries("b"), now)
-    assert inventory_contract.statuses_of(kept) == {"a": "missing", "b": "up"}
+    assert inventory.statuses_of(kept) == {"a": "up", "b": "up"}
+    kept.replace(inventory.entries("b"), now)
+    assert inventory.statuses_of(kept) == {"a": "missing", "b": "up"}

@@ -20,9 +20,9 @@ from climate.rpc import inventory as rpc
 from climate.rpc import transport as transports
 from energybase import service
 from tests import conftest
-from tests import fake_nova
-from tests import inventory_contract
-from tests.functional import rabbitmq as broker
+from tests.contracts import inventory
+from tests.fakes import nova as fake_nova
+from tests.servers import rabbitmq as broker
 
 _SECONDS = 60
 WHO = context.RequestContext(project_id="p")
@@ -33,7 +33,7 @@ class Deployment:
 
     def __init__(self, folder: Path, broker_url: str) -> None:
         self.path, self.hosts = folder / "climate.conf", folder / "hosts.yaml"
-        self.database = inventory_contract.Database(f"sqlite:///{folder}/climate.sqlite")
+        self.database = inventory.Database(f"sqlite:///{folder}/climate.sqlite")
         self.database.upgrade()
         self.log = folder / "log"
         self._folder, self._broker_url = folder, broker_url
@@ -83,7 +83,7 @@ class Deployment:
 
     def names(self) -> set[str]:
         """Return the names of the hosts in the database that are not missing."""
-        statuses = inventory_contract.statuses_of(self.database.open())
+        statuses = inventory.statuses_of(self.database.open())
         return {name for name, status in statuses.items() if status != "missing"}
 
 

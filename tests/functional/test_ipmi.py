@@ -22,8 +22,8 @@ from kwapi.drivers.ipmi import driver as ipmi
 from kwapi.drivers.ipmi import session as ipmi_session
 from kwapi.drivers.ipmi import tool as ipmi_tool
 from tests import conftest
-from tests import driver_contract
-from tests.functional import bmcs
+from tests.contracts import driver as driver_contract
+from tests.servers import bmcs
 
 _TIMEOUT_SECONDS = 0.4
 

@@ -24,10 +24,10 @@ import pytest
 import requests
 
 from climate import states
-from tests.functional import databases
-from tests.functional import lease_services
-from tests.functional import rabbitmq as broker
-from tests.functional import scripts
+from tests.servers import databases
+from tests.servers import lease_services
+from tests.servers import rabbitmq as broker
+from tests.servers import scripts
 
 LOG = logging.getLogger(__name__)
 

@@ -21,9 +21,9 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers.mqtt import driver as mqtt
 from tests import conftest
-from tests import driver_contract
-from tests import tcp_relay
-from tests.functional import mosquitto
+from tests.contracts import driver as driver_contract
+from tests.fakes import tcp_relay
+from tests.servers import mosquitto
 
 PASSWORD = mosquitto.PASSWORDS[mosquitto.READER]
 

@@ -25,9 +25,9 @@ import sqlalchemy as sa
 from climate import states
 from climate.db import models
 from energybase.db import migration
-from tests import climate_database as given
-from tests.functional import databases
-from tests.functional import planner_worker
+from tests.contracts import climate_database as given
+from tests.servers import databases
+from tests.servers import planner_worker
 
 LOG = logging.getLogger(__name__)
 

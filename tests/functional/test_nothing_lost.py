@@ -21,9 +21,9 @@ import pytest
 
 from kwapi.store import store
 from tests.functional import audit as audits
-from tests.functional import databases
-from tests.functional import rabbitmq as broker
-from tests.functional import scripts
+from tests.servers import databases
+from tests.servers import rabbitmq as broker
+from tests.servers import scripts
 
 LOG = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ import pytest
 import requests
 
 from climate import states
-from tests.functional import rabbitmq as ports
-from tests.functional import scripts
+from tests.servers import rabbitmq as ports
+from tests.servers import scripts
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVERS = [f"server-{number}" for number in range(1, 9)]

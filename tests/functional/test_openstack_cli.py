@@ -27,9 +27,9 @@ import pytest
 import requests
 import yaml
 
-from tests.functional import openstack_shell
-from tests.functional import rabbitmq as ports
-from tests.functional import scripts
+from tests.servers import openstack_shell
+from tests.servers import rabbitmq as ports
+from tests.servers import scripts
 
 SERVERS = [f"server-{number}" for number in range(1, 9)]
 OPENSTACK = Path(sys.executable).with_name("openstack")

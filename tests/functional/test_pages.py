@@ -16,8 +16,8 @@ from playwright import sync_api
 
 from kwapi import measurement
 from kwapi.history import periods
-from tests.functional import browsers
-from tests.functional import rack_pages
+from tests.servers import browsers
+from tests.servers import rack_pages
 
 TOP = Path(__file__).resolve().parents[2]
 PERIODS = [period.name for period in periods.PERIODS]

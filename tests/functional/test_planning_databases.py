@@ -11,12 +11,12 @@ from climate.db import models
 from climate.planning import lease as leases
 from energybase import exception as floor
 from energybase.db import migration
-from tests import calendar_contract
-from tests import climate_database as given
-from tests import lease_contract
 from tests.climate_database import audited as audited
 from tests.climate_database import kept as kept
-from tests.functional import databases
+from tests.contracts import calendar
+from tests.contracts import climate_database as given
+from tests.contracts import lease as lease_contract
+from tests.servers import databases
 
 pytestmark = pytest.mark.xdist_group("databases")
 
@@ -57,9 +57,9 @@ def database(url: str) -> Iterator[given.Database]:
 
 
 class TestCalendars(
-    calendar_contract.CalendarContract,
-    calendar_contract.QuotaContract,
-    calendar_contract.EventContract,
+    calendar.CalendarContract,
+    calendar.QuotaContract,
+    calendar.EventContract,
 ):
     """The contract, on servers."""
 
@@ -70,7 +70,7 @@ class TestLeases(
     """The contract, on servers."""
 
 
-class TestMigration(calendar_contract.MigrationContract):
+class TestMigration(calendar.MigrationContract):
     """The contract, on servers."""
 
 

@@ -15,9 +15,9 @@ from climate import exception
 from climate import states
 from climate.planning import lease as leases
 from climate.rpc import planning as rpc
-from tests.functional import plannings
-from tests.functional import rabbitmq as broker
-from tests.functional import scripts
+from tests.servers import plannings
+from tests.servers import rabbitmq as broker
+from tests.servers import scripts
 
 WHO = plannings.WHO
 BOTH = [leases.ENDED, leases.STARTED]

@@ -10,7 +10,7 @@ import amqp
 import kombu
 import pytest
 
-from tests.functional import rabbitmq as broker
+from tests.servers import rabbitmq as broker
 
 
 class Publisher(threading.Thread):

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import inventory_contract
-from tests import ranking_contract
-from tests.functional import databases
+from tests.contracts import inventory
+from tests.contracts import ranking
+from tests.servers import databases
 
 pytestmark = pytest.mark.xdist_group("databases")
 
@@ -22,13 +22,13 @@ def server(request: pytest.FixtureRequest) -> Iterator[databases.Server]:
 
 
 @pytest.fixture
-def database(server: databases.Server) -> Iterator[inventory_contract.Database]:
+def database(server: databases.Server) -> Iterator[inventory.Database]:
     """A database without observations."""
     with server.database() as url:
-        made = inventory_contract.Database(url)
+        made = inventory.Database(url)
         made.upgrade()
         yield made
 
 
-class TestStore(ranking_contract.StoreContract):
+class TestStore(ranking.StoreContract):
     """The contract, on servers."""

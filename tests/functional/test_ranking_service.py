@@ -34,8 +34,8 @@ from kwapi.store import record
 from kwapi.store import snapshot
 from kwapi.store import store as kwapi_store
 from tests import conftest
-from tests import inventory_contract
-from tests.functional import rabbitmq as broker
+from tests.contracts import inventory as inventory_contract
+from tests.servers import rabbitmq as broker
 
 _SECONDS = 60
 _CPU = {

@@ -14,8 +14,8 @@ import pytest
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers.redfish import driver as redfish
-from tests import driver_contract
-from tests.functional import redfish_peers as peers
+from tests.contracts import driver as driver_contract
+from tests.servers import redfish_peers as peers
 
 _CHASSIS = {"server-1": "old", "server-2": "new", "server-3": "sensed", "server-4": "off"}
 _EXPECTED = {

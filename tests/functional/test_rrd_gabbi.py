@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from gabbi import fixture
 
+from tests.fakes import keystone
 from tests.functional import gabbis
-from tests.functional import keystone
-from tests.functional import rack_pages
+from tests.servers import rack_pages
 
 GABBITS = pathlib.Path(__file__).with_name("rrd_gabbits")
 LINK_KEY = "0123456789abcdef0123456789abcdef"

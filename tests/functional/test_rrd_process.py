@@ -25,14 +25,14 @@ from kwapi.history import layout as layouts
 from kwapi.history import store as stores
 from tests import rrd_files
 from tests.functional import audit as audits
-from tests.functional import kwapi_sites
-from tests.functional import rabbitmq as broker
-from tests.functional import rrdcached as daemons
-from tests.functional import scripts
 from tests.functional import test_collector_garbage as garbage
 from tests.functional import test_one_process as one_process
 from tests.functional.kwapi_sites import audit as audit
 from tests.functional.kwapi_sites import site as site
+from tests.servers import kwapi_sites
+from tests.servers import rabbitmq as broker
+from tests.servers import rrdcached as daemons
+from tests.servers import scripts
 
 _WATTMETERS = 10
 _OUTLETS = 5

@@ -16,7 +16,7 @@ from kwapi import measurement
 from kwapi.history import rrdcached as daemons
 from kwapi.history import store as stores
 from tests import rrd_files
-from tests.functional import rrdcached
+from tests.servers import rrdcached
 
 T0 = 1_700_000_000
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.functional import rabbitmq as broker
-from tests.functional import sandbox
-from tests.functional import scripts
+from tests.servers import rabbitmq as broker
+from tests.servers import sandbox
+from tests.servers import scripts
 
 TOP = Path(__file__).resolve().parents[2]
 UNITS = TOP / "etc/systemd"
-_PREFIX = [sys.executable, "-m", "tests.functional.sandbox"]
+_PREFIX = [sys.executable, "-m", "tests.servers.sandbox"]
 
 
 class Sandboxed(scripts.Script):

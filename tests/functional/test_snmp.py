@@ -23,7 +23,7 @@ from kwapi.drivers.snmp import client as snmp_client
 from kwapi.drivers.snmp import driver as snmp
 from kwapi.drivers.snmp import engine as snmp_engine
 from tests import conftest
-from tests.functional import snmp_peers
+from tests.servers import snmp_peers
 
 LIBRARIES = ("pysnmp", "gufo")
 VERSIONS = ("1", "2c", "3")

@@ -15,8 +15,8 @@ from allinone.simulator import agent
 from allinone.simulator import rack
 from kwapi import exception
 from kwapi import measurement
-from tests import driver_contract
-from tests.functional import snmp_peers
+from tests.contracts import driver as driver_contract
+from tests.servers import snmp_peers
 
 _NOW = 1_700_000_000.0
 _OUTLETS = tuple(f"outlet-{number}" for number in range(1, 25))

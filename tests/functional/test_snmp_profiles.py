@@ -19,7 +19,7 @@ import pytest
 from kwapi import exception
 from kwapi.drivers.snmp import driver as snmp
 from kwapi.drivers.snmp import profile as snmp_profile
-from tests.functional import snmp_peers
+from tests.servers import snmp_peers
 
 OUTLETS = ["one", "two", "three", "four", "five"]
 

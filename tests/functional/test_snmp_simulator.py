@@ -17,7 +17,7 @@ from allinone.simulator import agent
 from allinone.simulator import rack
 from kwapi.drivers import configuration
 from kwapi.drivers.snmp import driver as snmp
-from tests.functional import snmp_peers
+from tests.servers import snmp_peers
 
 _EATON = ".1.3.6.1.4.1.534.6.6.7"
 _V3 = ["-v3", "-l", "authPriv", "-u", "ann", "-a", "SHA", "-x", "AES"]

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers.sql import driver as sql
-from tests import driver_contract
-from tests import tcp_relay
-from tests.functional import databases
+from tests.contracts import driver as driver_contract
+from tests.fakes import tcp_relay
+from tests.servers import databases
 from tests.unit.kwapi.drivers.sql import peer
 
 USER, PASSWORD = "meter_reader", "s3cret-of-the-reader"

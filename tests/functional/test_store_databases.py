@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from energybase.db import migration
 from kwapi import exception
 from kwapi.store import store
-from tests import store_contract
-from tests.functional import databases
+from tests.contracts import store as store_contract
+from tests.servers import databases
 
 pytestmark = pytest.mark.xdist_group("databases")
 

@@ -3,7 +3,7 @@
 
 The rows are written out, as the first release would have stored them: what
 today's code writes may differ.  Whether the models and the newest schema agree
-is :mod:`tests.store_contract`'s and :mod:`tests.calendar_contract`'s.
+is :mod:`tests.contracts.store`'s and :mod:`tests.contracts.calendar`'s.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from energybase.db import migration
 from kwapi.cmd import manage
 from kwapi.store import record
 from kwapi.store import store
-from tests import climate_database
-from tests import store_contract
-from tests.functional import databases
+from tests.contracts import climate_database
+from tests.contracts import store as store_contract
+from tests.servers import databases
 
 pytestmark = pytest.mark.xdist_group("databases")
 

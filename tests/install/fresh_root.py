@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 from tests import code_blocks
-from tests.functional import scripts
+from tests.servers import scripts
 
 #: Who follows the pages where they do not ask for root.
 PERSON = "somebody"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 
 from energybase.web import server
-from tests.functional import keystone
+from tests.fakes import keystone
 
 TOKEN = "project:admin"
 

@@ -21,9 +21,9 @@ from pathlib import Path
 
 from tests import answers
 from tests import code_blocks
-from tests.functional import scripts
 from tests.install import fresh_root
 from tests.install import keystone
+from tests.servers import scripts
 
 _PASSWORD = "said-by-nobody-else"
 _TOKEN = "$(openstack token issue -f value -c id)"

@@ -20,11 +20,11 @@ from keystoneauth1 import adapter
 from keystoneauth1 import exceptions
 
 from energybase.web import server
-from tests.functional import rabbitmq
-from tests.functional import scripts
 from tests.integration import cloud as clouds
 from tests.integration import ground as grounds
 from tests.integration import nova as novas
+from tests.servers import rabbitmq
+from tests.servers import scripts
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _HOSTS = [host.name for host in novas.HOSTS]

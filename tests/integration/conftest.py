@@ -14,13 +14,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.functional import databases
-from tests.functional import processes
-from tests.functional import rabbitmq as broker
 from tests.integration import cloud as clouds
 from tests.integration import ground
 from tests.integration import keystone as keystones
 from tests.integration import telemetry as telemetries
+from tests.servers import databases
+from tests.servers import processes
+from tests.servers import rabbitmq as broker
 
 _RUN = pathlib.Path(__file__).with_name("run")
 #: The first test pays for all that it stands on.

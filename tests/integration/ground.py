@@ -13,10 +13,10 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from tests.functional import databases
-from tests.functional import rabbitmq
 from tests.integration import daemon
 from tests.integration import keystone as keystones
+from tests.servers import databases
+from tests.servers import rabbitmq
 
 
 class Ground:

@@ -15,8 +15,8 @@ import requests
 from keystoneauth1 import session as sessions
 from keystoneauth1.identity import v3
 
-from tests.functional import rabbitmq
 from tests.integration import daemon
+from tests.servers import rabbitmq
 
 PASSWORD = "integration"
 REGION = "RegionOne"

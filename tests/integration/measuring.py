@@ -18,7 +18,7 @@ from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
 from kwapi.store import record
 from tests.functional import audit as audits
-from tests.functional import scripts
+from tests.servers import scripts
 
 _FAST = "[collector]\nflush_seconds = 0.3\n"
 

@@ -18,13 +18,13 @@ import pytest
 from keystoneauth1 import adapter
 
 from tests.functional import audit as audits
-from tests.functional import rabbitmq
-from tests.functional import scripts
 from tests.integration import ceilometer as ceilometers
 from tests.integration import gnocchi as gnocchis
 from tests.integration import ground as grounds
 from tests.integration import keystone as keystones
 from tests.integration import measuring
+from tests.servers import rabbitmq
+from tests.servers import scripts
 
 HOUR = 3600
 _MINUTE = 60

@@ -19,11 +19,11 @@ import pytest
 import requests
 
 from tests.functional import audit as audits
-from tests.functional import scripts
 from tests.integration import ceilometer as ceilometers
 from tests.integration import daemon
 from tests.integration import measuring as measurings
 from tests.integration import telemetry as telemetries
+from tests.servers import scripts
 
 METERS = {"energy": ("cumulative", "kWh"), "power": ("gauge", "W")}
 HOST_POWER = "hardware.ipmi.node.power"

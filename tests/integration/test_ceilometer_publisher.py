@@ -21,11 +21,11 @@ import pytest
 
 from kwapi import measurement
 from tests.functional import audit as audits
-from tests.functional import rabbitmq as broker
-from tests.functional import scripts
 from tests.integration import ceilometer as ceilometers
 from tests.integration import measuring as measurings
 from tests.integration import telemetry as telemetries
+from tests.servers import rabbitmq as broker
+from tests.servers import scripts
 
 LOG = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.functional import openstack_shell
-from tests.functional import rabbitmq as brokers
-from tests.functional import scripts
 from tests.integration import keystone as keystones
+from tests.servers import openstack_shell
+from tests.servers import rabbitmq as brokers
+from tests.servers import scripts
 
 #: Of its own, since other tests have a lease service of theirs in the catalog.
 REGION = "command-line"

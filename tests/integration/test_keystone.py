@@ -8,8 +8,8 @@ import time
 import pytest
 import requests
 
-from tests.functional import processes
 from tests.integration import keystone as keystones
+from tests.servers import processes
 
 ALICE = {"project_name": "alice", "project_domain_id": "default"}
 SERVICE = {"project_name": "service", "project_domain_id": "default"}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.functional import rabbitmq as brokers
-from tests.functional import scripts
 from tests.integration import keystone as keystones
+from tests.servers import rabbitmq as brokers
+from tests.servers import scripts
 
 #: By user: alice and bob share a project.
 PROJECTS = {"alice": "alice", "bob": "alice", "carol": "carol", "nova": "service"}

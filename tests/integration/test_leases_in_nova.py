@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from tests.functional import databases
-from tests.functional import rabbitmq as brokers
-from tests.functional import scripts
 from tests.integration import climate as climates
 from tests.integration import cloud as clouds
 from tests.integration import ground
 from tests.integration import keystone as keystones
 from tests.integration import nova as novas
 from tests.integration import servers
+from tests.servers import databases
+from tests.servers import rabbitmq as brokers
+from tests.servers import scripts
 
 #: As long as Nova's scheduler may reuse the list of hosts it was given, and no longer.
 _REUSED_SECONDS = 1.0

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.functional import scripts
 from tests.integration import keystone as keystones
 from tests.integration import measuring as measurings
 from tests.integration import nova as novas
 from tests.integration import telemetry as telemetries
+from tests.servers import scripts
 
 HOST, PROBES, WATTS = "compute-1", ["pdu-1.7", "pdu-2.7"], 137
 OPTIONS = f"""

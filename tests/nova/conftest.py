@@ -18,7 +18,7 @@ from nova import objects  # noqa: E402
 
 from nova_ext import answers  # noqa: E402
 from nova_ext import conf  # noqa: E402
-from tests import fake_climate  # noqa: E402
+from tests.fakes import climate as fake_climate  # noqa: E402
 
 Configure = Callable[..., None]
 

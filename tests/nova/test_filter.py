@@ -12,7 +12,7 @@ import pytest
 from nova import objects
 from nova.scheduler import filters
 
-from tests import fake_climate
+from tests.fakes import climate as fake_climate
 from tests.nova import conftest
 from tests.nova import scheduling
 

@@ -16,7 +16,7 @@ from nova.tests.functional import integrated_helpers
 
 from nova_ext import answers
 from nova_ext import conf
-from tests import fake_climate
+from tests.fakes import climate
 
 LEASE = "11111111-1111-4111-8111-111111111111"
 OTHERS = "33333333-3333-4333-8333-333333333333"
@@ -31,7 +31,7 @@ class _Cloud(integrated_helpers.ProviderUsageBaseTestCase):
     compute_driver = "fake.MediumFakeDriver"
 
     def setUp(self) -> None:
-        self.climate = fake_climate.FakeClimate()
+        self.climate = climate.FakeClimate()
         self.climate.reserved = ["node-1"]
         self.climate.start()
         self.addCleanup(self.climate.stop)

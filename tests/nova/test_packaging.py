@@ -54,7 +54,11 @@ def test_scheduler_loads_no_other_part_of_ours(tmp_path: pathlib.Path) -> None:
     script = "import sys, nova_ext.filters, nova_ext.weights; print(*sys.modules)"
     command = [sys.executable, "-I", "-c", script]
     loaded = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    ours = {name for name in loaded.stdout.split() if name.startswith(("allinone", "climate", "energybase", "kwapi"))}
+    ours = {
+        name
+        for name in loaded.stdout.split()
+        if name.startswith(("allinone", "climate", "energybase", "kwapi"))
+    }
     assert ours == {"climate", "climate.client"}
 
 

@@ -13,7 +13,7 @@ import pytest
 from nova.scheduler import weights
 
 from nova_ext import weights as ours
-from tests import fake_climate
+from tests.fakes import climate as fake_climate
 from tests.nova import conftest
 from tests.nova import scheduling
 

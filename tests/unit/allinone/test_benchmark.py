@@ -17,7 +17,7 @@ from allinone import benchmark
 from allinone import command
 from energybase.web import errors
 from energybase.web import server
-from tests import fake_nova
+from tests.fakes import nova
 
 RESULT = benchmark.Result(1.5e12, "9 products")
 
@@ -106,7 +106,7 @@ def test_it_is_posted_without_a_token(api: Api, path: str) -> None:
 def test_it_is_posted_with_a_token_of_the_environment(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keystone = fake_nova.FakeNova()
+    keystone = nova.FakeNova()
     keystone.start()
     for name, value in {
         "OS_AUTH_URL": f"{keystone.url}v3",

@@ -11,7 +11,7 @@ from oslo_config import cfg
 
 from climate import conf as climate_conf
 from energybase import service
-from tests import inventory_contract
+from tests.contracts import inventory
 
 
 @pytest.fixture
@@ -28,18 +28,18 @@ def conf(tmp_path: Path) -> cfg.ConfigOpts:
 def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with empty tables, not to be written to."""
     path = tmp_path_factory.mktemp("climate") / "climate.sqlite"
-    made = inventory_contract.Database(f"sqlite:///{path}")
+    made = inventory.Database(f"sqlite:///{path}")
     made.upgrade()
     made.build().writer.get_engine().dispose()
     return path
 
 
 @pytest.fixture
-def database(empty: Path, tmp_path: Path) -> inventory_contract.Database:
+def database(empty: Path, tmp_path: Path) -> inventory.Database:
     """A database with empty tables; a copy, which takes less time than a migration."""
     path = tmp_path / "climate.sqlite"
     source, target = sqlite3.connect(empty), sqlite3.connect(path)
     source.backup(target)
     source.close()
     target.close()
-    return inventory_contract.Database(f"sqlite:///{path}")
+    return inventory.Database(f"sqlite:///{path}")

@@ -16,7 +16,7 @@ from keystoneauth1 import session
 from keystoneauth1 import token_endpoint
 
 from climate import client
-from tests import fake_climate
+from tests.fakes import climate as fake_climate
 
 LEASE = "11111111-1111-4111-8111-111111111111"
 

@@ -17,8 +17,8 @@ from keystoneauth1 import token_endpoint
 from energybase.db import transaction
 from energybase.web import server
 from kwapi.store import store
-from tests.functional import apis
-from tests.functional import climate_apis
+from tests.servers import apis
+from tests.servers import climate_apis
 
 MakeAdapter = Callable[..., adapters.Adapter]
 
@@ -39,7 +39,7 @@ def serve(app: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def kwapi_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where Kwapi's API is, with what :mod:`tests.functional.apis` lays down."""
+    """Where Kwapi's API is, with what :mod:`tests.servers.apis` lays down."""
     conf = apis.configure(tmp_path_factory.mktemp("kwapi"), "[api]\nauth_strategy = noauth\n")
     apis.fill(store.Store(transaction.build(conf)))
     yield from serve(apis.build(conf))

@@ -23,9 +23,9 @@ from energyclient import client
 from energyclient import errors
 from energyclient import records
 from kwapi.store import store
-from tests.functional import apis
-from tests.functional import climate_apis
-from tests.functional import keystone as keystones
+from tests.fakes import keystone as keystones
+from tests.servers import apis
+from tests.servers import climate_apis
 from tests.unit.energyclient import conftest as servers
 
 HOUR = 3600

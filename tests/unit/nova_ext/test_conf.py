@@ -12,7 +12,7 @@ from keystoneauth1 import session
 from oslo_config import cfg
 
 from nova_ext import conf
-from tests import fake_climate
+from tests.fakes import climate as fake_climate
 
 TOP = Path(__file__).resolve().parents[3]
 

@@ -14,7 +14,7 @@ from keystoneauth1 import token_endpoint
 from climate import client
 from nova_ext import answers
 from nova_ext import reservations
-from tests import fake_climate
+from tests.fakes import climate as fake_climate
 
 MINE = "11111111-1111-4111-8111-111111111111"
 MORE = "22222222-2222-4222-8222-222222222222"

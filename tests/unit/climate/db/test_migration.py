@@ -9,10 +9,10 @@ import pytest
 
 from climate.db import models
 from energybase.db import migration
-from tests import calendar_contract
-from tests import climate_database as given
 from tests.climate_database import audited as audited
 from tests.climate_database import kept as kept
+from tests.contracts import calendar
+from tests.contracts import climate_database as given
 
 
 @pytest.fixture
@@ -28,5 +28,5 @@ def database(bare: given.Database) -> given.Database:
     return bare
 
 
-class TestSqlite(calendar_contract.MigrationContract):
+class TestSqlite(calendar.MigrationContract):
     """The contract, on a file."""

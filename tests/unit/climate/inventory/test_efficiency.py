@@ -16,7 +16,7 @@ from climate.inventory import manager
 from climate.inventory import worker
 from climate.rpc import ranking as rankings
 from tests import conftest
-from tests import inventory_contract
+from tests.contracts import inventory as inventory_contract
 
 PACE = worker.Pace(60, 600)
 

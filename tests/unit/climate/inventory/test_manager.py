@@ -20,7 +20,7 @@ from climate.inventory import store
 from climate.rpc import inventory as rpc
 from climate.rpc import transport as transports
 from energybase import exception as floor
-from tests import inventory_contract
+from tests.contracts import inventory as inventory_contract
 
 LIMITS = manager.Limits(1000, 8)
 NOW = inventory_contract.NOW

@@ -11,10 +11,10 @@ from oslo_config import cfg
 from climate.inventory import store
 from energybase import exception
 from energybase.db import transaction
-from tests import inventory_contract
+from tests.contracts import inventory
 
 
-class TestSqlite(inventory_contract.StoreContract):
+class TestSqlite(inventory.StoreContract):
     """The contract, on a file."""
 
 

@@ -14,7 +14,7 @@ from climate.inventory import host
 from climate.inventory import worker
 from energybase import exception as floor
 from tests import conftest
-from tests import inventory_contract
+from tests.contracts import inventory
 
 PACE = worker.Pace(refresh_seconds=60, max_refresh_seconds=600)
 AWAY = exception.SourceUnavailable(reason="Nova is at lunch")
@@ -41,7 +41,7 @@ class Fixture:
 
     def __init__(
         self,
-        database: inventory_contract.Database,
+        database: inventory.Database,
         clock: conftest.FakeClock,
         caplog: pytest.LogCaptureFixture,
     ) -> None:
@@ -63,7 +63,7 @@ class Fixture:
 
 @pytest.fixture
 def made(
-    database: inventory_contract.Database,
+    database: inventory.Database,
     fake_clock: conftest.FakeClock,
     caplog: pytest.LogCaptureFixture,
 ) -> Fixture:
@@ -73,7 +73,7 @@ def made(
 
 def test_what_the_source_tells_is_stored(made: Fixture, fake_clock: conftest.FakeClock) -> None:
     assert made.worker.refresh() == 60
-    assert inventory_contract.statuses_of(made.store) == {"a": "up", "b": "up"}
+    assert inventory.statuses_of(made.store) == {"a": "up", "b": "up"}
     assert made.database.get_refreshed_at() == int(fake_clock.time())
     assert made.refreshed == 1
     assert made.told() == [("INFO", "New in the source: a, b")]
@@ -105,7 +105,7 @@ def test_a_source_without_hosts_is_believed_and_loudly_told(made: Fixture) -> No
     made.source.names = ()
     made.worker.refresh()
     assert made.told() == [("ERROR", "The source knows no host any more; all 2 are missing")]
-    assert set(inventory_contract.statuses_of(made.store).values()) == {"missing"}
+    assert set(inventory.statuses_of(made.store).values()) == {"missing"}
 
 
 def test_many_hosts_make_one_line(made: Fixture) -> None:
@@ -140,7 +140,7 @@ def test_away_is_told_once_and_once_when_it_is_back(
     [(level, line)] = made.told()
     assert level == "ERROR"
     assert told in line
-    assert inventory_contract.statuses_of(made.store) == {"a": "up", "b": "up"}
+    assert inventory.statuses_of(made.store) == {"a": "up", "b": "up"}
     made.source.failure = None
     assert made.worker.refresh() == 60
     assert made.told() == [("INFO", "Hosts are read and stored again")]
@@ -163,11 +163,11 @@ def test_an_unfit_host_is_told_once(made: Fixture) -> None:
     assert "left out" in told[0][1]
     made.worker.refresh()
     assert made.told() == []
-    assert inventory_contract.statuses_of(made.store) == {"a": "up", "b": "up"}
+    assert inventory.statuses_of(made.store) == {"a": "up", "b": "up"}
 
 
 def test_a_short_turn_bounds_every_wait(
-    made: Fixture, database: inventory_contract.Database, fake_clock: conftest.FakeClock
+    made: Fixture, database: inventory.Database, fake_clock: conftest.FakeClock
 ) -> None:
     quick = worker.Worker(lambda: made.source, database.open(), worker.Pace(2, 1), fake_clock)
     made.source.failure = AWAY
@@ -175,18 +175,18 @@ def test_a_short_turn_bounds_every_wait(
 
 
 def test_it_reads_at_the_start_and_when_told_to(
-    made: Fixture, database: inventory_contract.Database
+    made: Fixture, database: inventory.Database
 ) -> None:
     """By the machine's clock: nothing here takes a minute but its next turn."""
     slow = worker.Pace(3600, 3600)
     reading = worker.Worker(lambda: made.source, database.open(), slow)
     reading.start()
     assert made.source.asked.acquire(timeout=60)
-    conftest.wait(lambda: inventory_contract.rows_of(made.store))
+    conftest.wait(lambda: inventory.rows_of(made.store))
     old, made.source = made.source, Source("c")
     reading.reload()
     assert made.source.asked.acquire(timeout=60)
-    conftest.wait(lambda: "c" in inventory_contract.statuses_of(made.store))
+    conftest.wait(lambda: "c" in inventory.statuses_of(made.store))
     assert not old.asked.acquire(blocking=False)
     reading.stop()
     assert not any(thread.name == "inventory" for thread in threading.enumerate())

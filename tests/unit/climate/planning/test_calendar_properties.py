@@ -25,7 +25,7 @@ from climate.db import models
 from climate.planning import availability
 from climate.planning import lease as leases
 from energybase.db import migration
-from tests import climate_database as given
+from tests.contracts import climate_database as given
 
 HOSTS = range(1, 6)
 #: All that the model looks at; the world goes on behind it.

@@ -12,11 +12,11 @@ from climate.db import models
 from climate.planning import lease as leases
 from energybase import exception as floor
 from energybase.db import migration
-from tests import calendar_contract
-from tests import climate_database as given
-from tests import lease_contract
 from tests.climate_database import audited as audited
 from tests.climate_database import kept as kept
+from tests.contracts import calendar
+from tests.contracts import climate_database as given
+from tests.contracts import lease
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +39,14 @@ def database(url: str) -> Iterator[given.Database]:
 
 
 class TestCalendars(
-    calendar_contract.CalendarContract,
-    calendar_contract.QuotaContract,
-    calendar_contract.EventContract,
+    calendar.CalendarContract,
+    calendar.QuotaContract,
+    calendar.EventContract,
 ):
     """The contract, on a file."""
 
 
-class TestLeases(
-    lease_contract.LeaseContract, lease_contract.ListContract, lease_contract.TimeContract
-):
+class TestLeases(lease.LeaseContract, lease.ListContract, lease.TimeContract):
     """The contract, on a file."""
 
 

@@ -17,8 +17,8 @@ from climate.ranking import options
 from climate.ranking import performance
 from climate.rpc import ranking as rpc
 from tests import conftest
-from tests import inventory_contract
-from tests import ranking_contract
+from tests.contracts import inventory
+from tests.contracts import ranking as ranking_contract
 from tests.unit.climate.ranking import given
 
 WHO = context.RequestContext(overwrite=False)
@@ -27,9 +27,7 @@ SAMPLES = {"a": [(0.5, 100.0)], "b": [(0.5, 200.0)]}
 
 
 @pytest.fixture
-def ranking(
-    database: inventory_contract.Database, fake_clock: conftest.FakeClock
-) -> manager.Ranking:
+def ranking(database: inventory.Database, fake_clock: conftest.FakeClock) -> manager.Ranking:
     """Hosts a and b, which computes as much for twice the watts."""
     store = ranking_contract.open_store(database)
     made = manager.Ranking(store, options.Options(), TABLE, fake_clock)
@@ -62,7 +60,7 @@ def test_kinds(ranking: manager.Ranking) -> None:
 
 
 def test_what_is_recorded_counts_at_once_at_every_service(
-    ranking: manager.Ranking, database: inventory_contract.Database
+    ranking: manager.Ranking, database: inventory.Database
 ) -> None:
     other = manager.Ranking(ranking_contract.open_store(database), options.Options(), TABLE)
     other.update(given.seen(given.capacities("ab"), SAMPLES))
@@ -84,7 +82,7 @@ def test_the_file_is_taken_up(ranking: manager.Ranking) -> None:
 
 def test_without_the_database_it_goes_on_with_what_it_knows(
     ranking: manager.Ranking,
-    database: inventory_contract.Database,
+    database: inventory.Database,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "climate")

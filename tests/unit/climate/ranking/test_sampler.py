@@ -15,8 +15,8 @@ from climate.ranking import sampler
 from climate.ranking import store
 from kwapi import client
 from tests import conftest
-from tests import inventory_contract
-from tests import ranking_contract
+from tests.contracts import inventory
+from tests.contracts import ranking
 from tests.unit.climate.ranking import given
 
 TABLE = performance.packaged_table()
@@ -28,13 +28,13 @@ class Service:
 
     def __init__(
         self,
-        database: inventory_contract.Database,
+        database: inventory.Database,
         clock: conftest.FakeClock,
         chosen: options.Options | None = None,
     ) -> None:
         chosen = chosen or options.Options()
         self.clock = clock
-        self.store = ranking_contract.open_store(database)
+        self.store = ranking.open_store(database)
         self.inventory = given.Inventory(given.capacities("ab"))
         self.kwapi = given.Kwapi(clock, a=100.0, b=200.0)
         self.ranking = manager.Ranking(self.store, chosen, TABLE, clock)
@@ -59,11 +59,11 @@ class Service:
 @pytest.fixture
 def clock() -> conftest.FakeClock:
     """A clock at the beginning of an hour."""
-    return conftest.FakeClock(ranking_contract.NOW)
+    return conftest.FakeClock(ranking.NOW)
 
 
 @pytest.fixture
-def service(database: inventory_contract.Database, clock: conftest.FakeClock) -> Service:
+def service(database: inventory.Database, clock: conftest.FakeClock) -> Service:
     """One service."""
     return Service(database, clock)
 
@@ -91,14 +91,14 @@ def test_what_is_seen_is_counted_and_told(service: Service) -> None:
     assert (told["samples"], told["watts_average"], told["watts_max"]) == (2, 120.0, 140.0)
     assert (told["watts_now"], told["load"]) == (140.0, 0.5)
     assert service.ranking.rank_hosts()["as_of"] == int(service.clock.time())
-    observed = service.store.sum_up(0, ranking_contract.EVER)
-    known = ranking_contract.statistics_of(observed, "a")
+    observed = service.store.sum_up(0, ranking.EVER)
+    known = ranking.statistics_of(observed, "a")
     assert known is not None
     assert known[0].sum_load_watts == 0.25 * 100 + 0.5 * 140
 
 
 def test_a_minute_is_counted_once(
-    service: Service, database: inventory_contract.Database, clock: conftest.FakeClock
+    service: Service, database: inventory.Database, clock: conftest.FakeClock
 ) -> None:
     """However often, and by whomever, it is looked at; all know what was counted."""
     other = Service(database, clock)
@@ -124,7 +124,7 @@ def test_a_host_whose_load_nobody_tells_is_taken_to_be_half_loaded(service: Serv
     service.look()
     assert service.told()["a"]["load"] is None
     assert service.samples() == {"a": 1, "b": 1}
-    known = ranking_contract.statistics_of(service.store.sum_up(0, ranking_contract.EVER), "a")
+    known = ranking.statistics_of(service.store.sum_up(0, ranking.EVER), "a")
     assert known is not None and known[0].sum_load == 0.5
 
 
@@ -169,7 +169,7 @@ def test_the_inventory_away(service: Service, logged: pytest.LogCaptureFixture) 
 
 
 def test_the_database_away(
-    service: Service, database: inventory_contract.Database, logged: pytest.LogCaptureFixture
+    service: Service, database: inventory.Database, logged: pytest.LogCaptureFixture
 ) -> None:
     service.look()
     texts(logged)
@@ -232,7 +232,7 @@ def test_hosts_that_come_and_go(service: Service) -> None:
     assert service.samples() == {"a": 2, "b": 3, "c": 2}
 
 
-def test_the_window(database: inventory_contract.Database, clock: conftest.FakeClock) -> None:
+def test_the_window(database: inventory.Database, clock: conftest.FakeClock) -> None:
     """What is older counts no more, and is removed."""
     service = Service(database, clock, options.Options(window_hours=3))
     counts = []
@@ -240,14 +240,14 @@ def test_the_window(database: inventory_contract.Database, clock: conftest.FakeC
         assert service.look(HOUR)
         counts.append(service.samples()["a"])
     assert counts == [1, 2, 3, 3, 3]
-    everything = service.store.sum_up(0, ranking_contract.EVER)
-    known = ranking_contract.statistics_of(everything, "a")
+    everything = service.store.sum_up(0, ranking.EVER)
+    known = ranking.statistics_of(everything, "a")
     assert known is not None and known[1] == 3
 
 
 @pytest.mark.parametrize("window_hours", [1, 2, 24])
 def test_what_others_counted_is_known(
-    database: inventory_contract.Database, clock: conftest.FakeClock, window_hours: int
+    database: inventory.Database, clock: conftest.FakeClock, window_hours: int
 ) -> None:
     chosen = options.Options(window_hours=window_hours)
     one, other = Service(database, clock, chosen), Service(database, clock, chosen)
@@ -266,7 +266,7 @@ def test_other_options(service: Service) -> None:
     assert service.told()["b"]["watts_now"] is None
 
 
-def test_a_thread_looks_again_and_again(database: inventory_contract.Database) -> None:
+def test_a_thread_looks_again_and_again(database: inventory.Database) -> None:
     """Also after something went wrong that nobody thought of."""
 
     class Failing(given.Kwapi):
@@ -278,7 +278,7 @@ def test_a_thread_looks_again_and_again(database: inventory_contract.Database) -
                 raise RuntimeError("by a test")
             return super().get_probes()
 
-    clock = conftest.FakeClock(ranking_contract.NOW)
+    clock = conftest.FakeClock(ranking.NOW)
     service = Service(database, clock)
     service.sampler.configure(Failing(clock, a=1.0, b=2.0), options.Options())
     service.sampler.start()

@@ -11,18 +11,16 @@ import pytest
 from climate.ranking import power_model
 from climate.ranking import store
 from energybase import exception
-from tests import inventory_contract
-from tests import ranking_contract
+from tests.contracts import inventory
+from tests.contracts import ranking
 
 
-class TestSqlite(ranking_contract.StoreContract):
+class TestSqlite(ranking.StoreContract):
     """The contract, on a file."""
 
 
 def test_without_a_database(tmp_path: Path) -> None:
-    kept = ranking_contract.open_store(
-        inventory_contract.Database(f"sqlite:///{tmp_path}/none/none.sqlite")
-    )
+    kept = ranking.open_store(inventory.Database(f"sqlite:///{tmp_path}/none/none.sqlite"))
     with pytest.raises(exception.StoreUnavailable):
         kept.add(0, {})
     with pytest.raises(exception.StoreUnavailable):

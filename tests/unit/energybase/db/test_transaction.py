@@ -15,7 +15,7 @@ from energybase import exception
 from energybase.db import migration
 from energybase.db import transaction
 from kwapi.store import store
-from tests import store_contract
+from tests.contracts import store as store_contract
 
 
 def test_without_a_connection_it_is_a_file_in_state_path(

@@ -13,7 +13,7 @@ from energyclient import client
 from energyclient import errors
 from energyclient import records
 from energyclient.osc import waiting
-from tests.functional import climate_apis
+from tests.servers import climate_apis
 from tests.unit.energyclient import conftest as servers
 from tests.unit.energyclient.osc import test_screen as terminals
 

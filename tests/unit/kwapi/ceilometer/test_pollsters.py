@@ -21,9 +21,9 @@ from kwapi.ceilometer import samples
 from kwapi.store import record as records
 from kwapi.store import snapshot
 from kwapi.store import store as stores
-from tests import ceilometer_agent as polling
-from tests.functional import apis
-from tests.functional import keystone as middleware
+from tests.fakes import ceilometer_agent as polling
+from tests.fakes import keystone as middleware
+from tests.servers import apis
 
 ROOT = pathlib.Path(__file__).parents[4]
 DYNAMIC = ROOT / "etc" / "ceilometer" / "pollsters.d"

@@ -44,7 +44,7 @@ def test_every_driver_is_held_to_the_contract() -> None:
     missing = registered() - held_to_the_contract()
     assert not missing, (
         f"no test class derived from DriverContract has driver_name = one of {sorted(missing)}; "
-        "tests/driver_contract.py says what it must give"
+        "tests/contracts/driver.py says what it must give"
     )
 
 

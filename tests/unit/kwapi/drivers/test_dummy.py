@@ -9,7 +9,7 @@ import pytest
 
 from kwapi import measurement
 from kwapi.drivers import dummy
-from tests import driver_contract
+from tests.contracts import driver as driver_contract
 
 
 class NoDevice(driver_contract.Device):

@@ -23,7 +23,7 @@ from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import rapl
 from tests import conftest
-from tests import driver_contract
+from tests.contracts import driver as driver_contract
 
 #: Laid out as a server with two sockets and memory counted apart; the numbers are ours.
 _ZONES = {

@@ -8,29 +8,29 @@ from pathlib import Path
 import pytest
 
 from energybase.db import migration
-from tests import store_contract
+from tests.contracts import store
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> store_contract.Database:
+def bare(tmp_path: Path) -> store.Database:
     """A database without tables."""
-    return store_contract.Database(f"sqlite:///{tmp_path}/bare.sqlite")
+    return store.Database(f"sqlite:///{tmp_path}/bare.sqlite")
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> store_contract.Database:
+def database(tmp_path: Path) -> store.Database:
     """An empty store."""
-    made = store_contract.Database(f"sqlite:///{tmp_path}/kwapi.sqlite")
+    made = store.Database(f"sqlite:///{tmp_path}/kwapi.sqlite")
     migration.upgrade(made.engine())
     return made
 
 
-class TestSqlite(store_contract.MigrationContract):
+class TestSqlite(store.MigrationContract):
     """The contract, on a file."""
 
 
 def test_the_directory_is_made(tmp_path: Path) -> None:
     """A new installation has no state directory yet."""
-    engine = store_contract.Database(f"sqlite:///{tmp_path}/state/of 100%/new.sqlite").engine()
+    engine = store.Database(f"sqlite:///{tmp_path}/state/of 100%/new.sqlite").engine()
     migration.upgrade(engine)
     migration.check(engine)

@@ -15,7 +15,7 @@ from kwapi.store import record
 from kwapi.store import store
 from kwapi.store import tables
 from tests import conftest
-from tests import store_contract
+from tests.contracts import store as store_contract
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from climate.inventory import host
 from climate.inventory.sources import nova
 from climate.inventory.sources import source
 from energybase import exception as floor
-from tests import fake_nova
+from tests.fakes import nova as fake_nova
 
 
 @pytest.fixture

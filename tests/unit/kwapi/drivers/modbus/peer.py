@@ -22,7 +22,7 @@ import yaml
 from pymodbus import server as modbus_server
 from pymodbus import simulator
 
-from tests import tcp_relay
+from tests.fakes import tcp_relay
 
 SAMPLES = Path(__file__).with_name("samples")
 SPDM, SDM = 210, 1

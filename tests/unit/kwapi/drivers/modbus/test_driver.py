@@ -20,8 +20,8 @@ from kwapi.drivers.modbus import plan as modbus_plan
 from kwapi.drivers.modbus import profile as modbus_profile
 from kwapi.drivers.modbus import session
 from tests import conftest
-from tests import driver_contract
-from tests import tcp_relay
+from tests.contracts import driver as driver_contract
+from tests.fakes import tcp_relay
 from tests.unit.kwapi.drivers.modbus import peer
 
 PROFILES = modbus_profile.load_profiles()

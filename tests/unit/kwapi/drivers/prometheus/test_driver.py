@@ -22,7 +22,7 @@ from kwapi import measurement
 from kwapi.drivers.prometheus import driver as prometheus
 from kwapi.drivers.prometheus import series as prometheus_series
 from tests import conftest
-from tests import driver_contract
+from tests.contracts import driver as driver_contract
 
 SAMPLES = Path(__file__).with_name("samples")
 PASSWORD, TOKEN = "s3cret-of-the-exporter", "t0ken-of-the-exporter"

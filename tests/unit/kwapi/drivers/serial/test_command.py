@@ -17,7 +17,7 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers.serial import child
 from kwapi.drivers.serial import command
-from tests import driver_contract
+from tests.contracts import driver as driver_contract
 
 SAMPLE = Path(__file__).parent / "samples" / "wattmetre-read-2.csv"
 

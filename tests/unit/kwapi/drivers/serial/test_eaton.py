@@ -16,8 +16,8 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers.serial import eaton
 from kwapi.drivers.serial import eaton_codec as codec
-from tests import driver_contract
-from tests import terminal
+from tests.contracts import driver as driver_contract
+from tests.fakes import terminal
 
 SAMPLES = Path(__file__).parent / "samples"
 WATTS = "PDU.OutletSystem.Outlet[x].ActivePower"

@@ -12,8 +12,8 @@ import pytest
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers.serial import line
-from tests import driver_contract
-from tests import terminal
+from tests.contracts import driver as driver_contract
+from tests.fakes import terminal
 
 SAMPLE = (Path(__file__).parent / "samples" / "line-meter.csv").read_bytes()
 

@@ -17,8 +17,8 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers.serial import omegawatt
 from kwapi.drivers.serial import omegawatt_codec
-from tests import driver_contract
-from tests import terminal
+from tests.contracts import driver as driver_contract
+from tests.fakes import terminal
 
 SAMPLE = (Path(__file__).parent / "samples" / "omegawatt-12.bin").read_bytes()
 SIZE = len(SAMPLE) // 2

@@ -11,7 +11,7 @@ import pytest
 
 from kwapi import exception
 from kwapi.drivers.serial import port as serial_port
-from tests import terminal
+from tests.fakes import terminal
 
 
 class Silent(terminal.Terminal):

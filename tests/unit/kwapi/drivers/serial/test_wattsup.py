@@ -15,8 +15,8 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers.serial import wattsup
 from kwapi.drivers.serial import wattsup_codec
-from tests import driver_contract
-from tests import terminal
+from tests.contracts import driver as driver_contract
+from tests.fakes import terminal
 
 SAMPLE = (Path(__file__).parent / "samples" / "wattsup-pro.txt").read_bytes()
 HEADER, FIRST, SECOND = SAMPLE.splitlines(keepends=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from kwapi import measurement
-from tests import driver_contract
+from tests.contracts import driver as driver_contract
 
 _TABLE = Path(__file__).with_name("samples") / "outlet_now.sql"
 QUERY = "SELECT {key} AS probe, {watts} AS watts, updated AS time, kwh FROM outlet_now"

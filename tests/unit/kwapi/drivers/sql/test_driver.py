@@ -19,7 +19,7 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers.sql import driver as sql
 from tests import conftest
-from tests import driver_contract
+from tests.contracts import driver as driver_contract
 from tests.unit.kwapi.drivers.sql import peer
 
 NOW = 1_700_000_000.0

@@ -27,7 +27,7 @@ from pyghmi.ipmi import bmc
 from pyghmi.ipmi.private import serversession
 from pyghmi.ipmi.private import session
 
-from tests.functional import snmp_peers
+from tests.servers import snmp_peers
 
 USERNAME, PASSWORD = "kwapi", "kwapi-secret-1"
 _READY_SECONDS = 60.0
@@ -294,7 +294,7 @@ class DcmiBmc:
         """Start it; return when it answers."""
         with (self._directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.functional.bmcs"]
+                [sys.executable, "-m", "tests.servers.bmcs"]
                 + [str(self.port), str(self._directory)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

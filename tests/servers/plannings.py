@@ -28,7 +28,7 @@ from climate.rpc import transport as transports
 from energybase import service
 from energybase.db import migration
 from energybase.db import transaction
-from tests.functional import scripts
+from tests.servers import scripts
 
 WHO = context.RequestContext(project_id="project", user_id="user")
 

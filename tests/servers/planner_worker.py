@@ -23,7 +23,7 @@ from climate.planning import options
 from climate.planning import store
 from energybase import clock as clocks
 from energybase import exception as floor
-from tests import climate_database as given
+from tests.contracts import climate_database as given
 
 HOSTS = 12
 #: Time goes by faster, so that leases start and end while we watch.

@@ -14,7 +14,7 @@ from oslo_config import cfg
 
 from energybase.db import transaction
 from kwapi.store import store
-from tests.functional import apis
+from tests.servers import apis
 
 _SECONDS = 60
 

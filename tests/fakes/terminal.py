@@ -18,7 +18,7 @@ import tty
 from pathlib import Path
 from typing import Any
 
-from tests import driver_contract
+from tests.contracts import driver as driver_contract
 
 _BITS_PER_BYTE = 10  # 8N1
 _CHUNK_SECONDS = 0.01

@@ -2,7 +2,7 @@
 """Sites of Kwapi for tests of its processes: a broker, wattmeters that are not there, an audit.
 
 Owns the fixtures, which a test module imports by name, and what those tests
-wait for.  Processes and logs are :mod:`tests.functional.scripts`'s.
+wait for.  Processes and logs are :mod:`tests.servers.scripts`'s.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.functional import audit as audits
-from tests.functional import rabbitmq as broker
-from tests.functional import scripts
+from tests.servers import rabbitmq as broker
+from tests.servers import scripts
 
 #: Not to wait for what is stored once a second.
 FLUSH = "[collector]\nflush_seconds = 0.3\n"

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.functional import scripts
+from tests.servers import scripts
 
 
 class RRDCached:

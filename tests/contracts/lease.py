@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What holds of leases, on every database: their life, pages of them, and time going by.
 
-Owns the tests; see :mod:`tests.calendar_contract`.
+Owns the tests; see :mod:`tests.contracts.calendar`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from climate import states
 from climate.db import models
 from climate.planning import lease as leases
 from climate.planning import store
-from tests import climate_database as given
-from tests import store_contract
+from tests.contracts import climate_database as given
+from tests.contracts import store as store_contract
 
 NOW = given.NOW
 

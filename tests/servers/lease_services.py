@@ -2,7 +2,7 @@
 """All of Climate as an operator runs it: console scripts, a broker, a database, a file of hosts.
 
 Owns starting them on one configuration, noauth on loopback, and asking the API.
-What planners of one process do is :mod:`tests.functional.plannings`'s.
+What planners of one process do is :mod:`tests.servers.plannings`'s.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 
 import requests
 
-from tests import climate_database
-from tests.functional import rabbitmq as broker
-from tests.functional import scripts
+from tests.contracts import climate_database
+from tests.servers import rabbitmq as broker
+from tests.servers import scripts
 
 #: In the order to start them.
 SERVICES = ("climate-inventory", "climate-planning", "climate-ranking", "climate-api")

@@ -2,8 +2,8 @@
 """Kwapi's console scripts as an operator runs them: processes, configuration files, logs.
 
 Owns starting, signalling and waiting for them, and the secrets they are given.
-Broker and databases are :mod:`tests.functional.rabbitmq`'s and
-:mod:`tests.functional.databases`'s.
+Broker and databases are :mod:`tests.servers.rabbitmq`'s and
+:mod:`tests.servers.databases`'s.
 """
 
 from __future__ import annotations

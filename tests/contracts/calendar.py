@@ -3,7 +3,7 @@
 
 Owns the tests; which database they run on is said by the ``database`` fixture
 of the modules that inherit them: SQLite in the unit tests, MariaDB and
-PostgreSQL in the functional ones.  Leases are :mod:`tests.lease_contract`'s.
+PostgreSQL in the functional ones.  Leases are :mod:`tests.contracts.lease`'s.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from climate.planning import lease as leases
 from climate.planning import store
 from energybase import exception as floor
 from energybase.db import migration
-from tests import climate_database as given
 from tests import conftest
+from tests.contracts import climate_database as given
 
 NOW = given.NOW
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs a program under the system call filter of a unit, as systemd would, without systemd.
 
-``python -m tests.functional.sandbox UNIT PROGRAM [ARGUMENT]...``
+``python -m tests.servers.sandbox UNIT PROGRAM [ARGUMENT]...``
 
 Owns what SystemCallFilter=, MemoryDenyWriteExecute= and
 RestrictAddressFamilies= come to, by libseccomp, which systemd itself uses.

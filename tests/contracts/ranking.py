@@ -19,7 +19,7 @@ from climate.ranking import performance
 from climate.ranking import power_model
 from climate.ranking import store
 from kwapi import exception
-from tests import inventory_contract
+from tests.contracts import inventory
 
 HOUR = store.HOUR_SECONDS
 #: The beginning of an hour.
@@ -27,7 +27,7 @@ NOW = 1_700_000_000 - 1_700_000_000 % HOUR
 EVER = NOW + 1000 * HOUR
 
 
-def open_store(database: inventory_contract.Database) -> store.Store:
+def open_store(database: inventory.Database) -> store.Store:
     """Return a new store on a database."""
     return store.Store(database.build())
 
@@ -50,14 +50,12 @@ def statistics_of(
 class StoreContract:
     """What holds of a store."""
 
-    def test_empty(self, database: inventory_contract.Database) -> None:
+    def test_empty(self, database: inventory.Database) -> None:
         kept = open_store(database)
         assert len(kept.sum_up(0, EVER).hosts) == 0
         assert kept.load_performances() == store.Recorded(0, {})
 
-    def test_samples_of_several_hours_are_summed_up(
-        self, database: inventory_contract.Database
-    ) -> None:
+    def test_samples_of_several_hours_are_summed_up(self, database: inventory.Database) -> None:
         kept = open_store(database)
         given = [(0.25, 110.5, NOW), (0.5, 120.25, NOW + 60), (0.75, 90.125, NOW + HOUR)]
         for load, watts, at in given:
@@ -76,7 +74,7 @@ class StoreContract:
         )
         assert len(kept.sum_up(NOW + 2 * HOUR, EVER).hosts) == 0
 
-    def test_a_moment_is_counted_once(self, database: inventory_contract.Database) -> None:
+    def test_a_moment_is_counted_once(self, database: inventory.Database) -> None:
         kept, other = open_store(database), open_store(database)
         assert kept.add(NOW, {"a": sample(0.5, 100)})
         assert not other.add(NOW, {"a": sample(0.5, 100, NOW + 1)})
@@ -88,7 +86,7 @@ class StoreContract:
         known = statistics_of(kept.sum_up(0, EVER), "a")
         assert known is not None and known[0].n == 2
 
-    def test_a_measurement_is_counted_once(self, database: inventory_contract.Database) -> None:
+    def test_a_measurement_is_counted_once(self, database: inventory.Database) -> None:
         """A slow probe says the same at several moments, in two hours perhaps."""
         kept, late = open_store(database), NOW + HOUR - 1
         for moment in (NOW + HOUR - 60, NOW + HOUR, NOW + HOUR + 60):
@@ -98,7 +96,7 @@ class StoreContract:
         assert b is not None and (b[0].n, b[1]) == (3, 2)
 
     def test_a_clock_that_was_wrong_stops_nobody_for_long(
-        self, database: inventory_contract.Database
+        self, database: inventory.Database
     ) -> None:
         kept = open_store(database)
         assert kept.add(NOW + 500 * HOUR, {"a": sample(0.5, 100)})
@@ -106,7 +104,7 @@ class StoreContract:
         kept.forget(NOW - HOUR, NOW + HOUR)
         assert list(kept.sum_up(0, EVER).hosts) == ["b"]
 
-    def test_several_services_at_once(self, database: inventory_contract.Database) -> None:
+    def test_several_services_at_once(self, database: inventory.Database) -> None:
         """Each has seen every moment; each moment is counted once, whole."""
         moments = [NOW + 60 * n for n in range(30)]
         hosts = [f"node-{n}" for n in range(20)]
@@ -126,7 +124,7 @@ class StoreContract:
         assert set(observed.statistics.n) == {counted}
         assert set(observed.statistics.sum_watts) == {100.0 * counted}
 
-    def test_old_hours_are_forgotten(self, database: inventory_contract.Database) -> None:
+    def test_old_hours_are_forgotten(self, database: inventory.Database) -> None:
         kept = open_store(database)
         for hour in range(4):
             at = NOW + hour * HOUR
@@ -134,7 +132,7 @@ class StoreContract:
         kept.forget(NOW + HOUR, NOW + 2 * HOUR)
         assert sorted(kept.sum_up(0, EVER).hosts) == ["host-1", "host-2"]
 
-    def test_performances(self, database: inventory_contract.Database) -> None:
+    def test_performances(self, database: inventory.Database) -> None:
         kept, other = open_store(database), open_store(database)
         kept.set_performance("a", 1.2345678901234e12, "Linpack", NOW)
         kept.set_performance("b", 1e9, "", NOW)
@@ -151,7 +149,7 @@ class StoreContract:
         assert newer.version > loaded.version
         assert newer.performances == {"a": performance.Performance(2e12, "benchmark", "again")}
 
-    def test_similar_names_are_distinct(self, database: inventory_contract.Database) -> None:
+    def test_similar_names_are_distinct(self, database: inventory.Database) -> None:
         names = ["a", "A", "á", "a ", "ss", "ß", "it's", '"', "%s", "\\", "{}", "x" * 255]
         kept = open_store(database)
         for turn in range(2):
@@ -163,7 +161,7 @@ class StoreContract:
             kept.set_performance(name, 1.0, name.strip() or "-", NOW)
         assert (kept.load_performances().performances or {}).keys() == set(names)
 
-    def test_many_hosts(self, database: inventory_contract.Database) -> None:
+    def test_many_hosts(self, database: inventory.Database) -> None:
         """More than fit into one statement."""
         kept, names = open_store(database), [f"node-{n}" for n in range(3000)]
         for turn in range(2):
@@ -173,7 +171,7 @@ class StoreContract:
         assert np.all(observed.statistics.n == 2)
         assert np.all(observed.statistics.max_watts == 101)
 
-    def test_without_its_row(self, database: inventory_contract.Database) -> None:
+    def test_without_its_row(self, database: inventory.Database) -> None:
         kept = open_store(database)
         with database.build().writer.get_engine().begin() as connection:
             connection.execute(sa.delete(models.RANKING))

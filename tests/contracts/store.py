@@ -58,7 +58,7 @@ EXAMPLES = hypothesis.settings(
 #: Saves as fast as it can, every row and body telling the version.
 WRITER = """
 import sys
-from tests import store_contract
+from tests.contracts import store as store_contract
 store_contract.Database(sys.argv[1]).write_on(int(sys.argv[2]))
 """
 

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real servers and services of ours that functional tests start, stop and kill."""
