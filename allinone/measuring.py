@@ -31,6 +31,7 @@ from kwapi.cmd import drivers
 from kwapi.cmd import rrd
 from kwapi.drivers import configuration
 from kwapi.store import store as stores
+from kwapi.store import tables
 
 
 class Parts(NamedTuple):
@@ -65,7 +66,8 @@ def build(conf: cfg.ConfigOpts) -> Parts:
     Path(conf.state_path).mkdir(parents=True, exist_ok=True)
     paths, simulated = _wattmeters(conf)
     transport = transports.get_transport(conf, "fake://")
-    migration.upgrade(transaction.build(conf).writer.get_engine())
+    engine = transaction.build(conf, tables.SCHEMA.sqlite_file).writer.get_engine()
+    migration.upgrade(engine, tables.SCHEMA)
     store = stores.open_store(conf)
     publisher = drivers.build_publisher(conf, transport)
     load = functools.partial(configuration.read, paths)

@@ -46,6 +46,7 @@ from kwapi import measurement
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
 from kwapi.store import store as stores
+from kwapi.store import tables
 from tests.servers import rabbitmq
 
 PDUS, OUTLETS = 417, 24
@@ -251,7 +252,8 @@ def check_energy(store: stores.Store, watts: list[float]) -> None:
 def collecting(folder: Path, url: str) -> Iterator[tuple[subprocess.Popen[str], stores.Store, Any]]:
     """Run kwapi-collector on a store of its own."""
     conf = configured(folder, url)
-    migration.upgrade(transaction.build(conf).writer.get_engine())
+    engine = transaction.build(conf, tables.SCHEMA.sqlite_file).writer.get_engine()
+    migration.upgrade(engine, tables.SCHEMA)
     command = Path(sys.executable).with_name("kwapi-collector")
     process = subprocess.Popen(
         [command, "--config-file", folder / "kwapi.conf", "--log-file", folder / "log"], text=True
@@ -276,6 +278,7 @@ def configured(folder: Path, url: str) -> Any:
         ["--config-file", str(path), "--log-file", str(folder / "own-log")],
         "bench",
         register=(options.register_opts,),
+        project="kwapi",
     )
 
 
@@ -318,7 +321,9 @@ def receive_bare(path: str) -> None:
     """Listen as kwapi-collector does, and do nothing; say the CPU used in the end."""
     import oslo_messaging
 
-    conf = service.prepare(["--config-file", path], "bench", register=(options.register_opts,))
+    conf = service.prepare(
+        ["--config-file", path], "bench", register=(options.register_opts,), project="kwapi"
+    )
     heard = 0
 
     class Endpoint:

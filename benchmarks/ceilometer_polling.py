@@ -30,7 +30,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
-from energybase.db import transaction
 from energybase.web import server
 from kwapi.store import record
 from kwapi.store import snapshot
@@ -183,7 +182,11 @@ class _Kwapi:
 
 def _serve(folder: pathlib.Path, probes: int, pipe: multiprocessing.connection.Connection) -> None:
     conf = apis.configure(folder, "[api]\nauth_strategy = noauth\n")
-    store, shown, version = stores.Store(transaction.build(conf)), snapshot.Snapshot(), 0
+    store, shown, version = (
+        stores.open_store(conf),
+        snapshot.Snapshot(),
+        0,
+    )
     api = server.Server(apis.build(conf))
     api.start()
     pipe.send(f"{api.url}v1")

@@ -163,6 +163,7 @@ class Site:
             ["--config-file", str(self._path), "--log-file", str(folder / "own-log")],
             "bench",
             register=(options.register_opts,),
+            project="kwapi",
         )
 
     @contextmanager

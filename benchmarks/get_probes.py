@@ -41,6 +41,7 @@ from kwapi.api import app
 from kwapi.store import record
 from kwapi.store import snapshot
 from kwapi.store import store as stores
+from kwapi.store import tables
 
 PATH = "/v1/probes/"
 _SPAWN = multiprocessing.get_context("spawn")
@@ -63,12 +64,13 @@ def main() -> None:
 def measure(folder: pathlib.Path, probes: int, requests: int) -> None:
     """Print how long each way of asking takes, and how much longer the baseline."""
     conf = configure(folder)
-    migration.upgrade(transaction.build(conf).writer.get_engine())
+    engine = transaction.build(conf, tables.SCHEMA.sqlite_file).writer.get_engine()
+    migration.upgrade(engine, tables.SCHEMA)
     with Child(write, folder, probes) as writer:
         print(f"\n{probes} probes, written once a second")
         print(f"{'':24}{'median ms':>10}{'p95 ms':>10}{'flask ms':>10}{'ratio':>8}{'kB':>8}")
         baseline = in_process(build_flask(probes))
-        ask = in_process(app.build_app(conf, stores.Store(transaction.build(conf))))
+        ask = in_process(app.build_app(conf, stores.open_store(conf)))
         measure_all("in-process", ask, baseline, requests)
         with Child(serve, folder, 0) as ours, Child(serve, None, probes) as flasks:
             measure_all("http", over_http(ours.said), over_http(flasks.said), requests)
@@ -173,7 +175,7 @@ class Child:
 
 def write(pipe: multiprocessing.connection.Connection, folder: pathlib.Path, probes: int) -> None:
     """Store new measurements of all probes once a second, until told to stop."""
-    store = stores.Store(transaction.build(configure(folder)))
+    store = stores.open_store(configure(folder))
     shown, records = snapshot.Snapshot(), make_records(probes)
     version = store.get_version()
     while True:
@@ -204,7 +206,7 @@ def serve(
         wsgi = build_flask(probes)
     else:
         conf = configure(folder)
-        wsgi = app.build_app(conf, stores.Store(transaction.build(conf)))
+        wsgi = app.build_app(conf, stores.open_store(conf))
     running = server.Server(wsgi)
     running.start()
     pipe.send(running.port)
@@ -249,7 +251,9 @@ def make_records(probes: int) -> list[record.Record]:
 
 def configure(folder: pathlib.Path) -> Any:
     """Return the configuration over a database in this folder."""
-    conf = service.prepare([], "bench", register=(options.register_opts,), config_files=[])
+    conf = service.prepare(
+        [], "bench", register=(options.register_opts,), config_files=[], project="kwapi"
+    )
     conf.set_override("state_path", str(folder))
     conf.set_override("auth_strategy", "noauth", "api")
     return conf

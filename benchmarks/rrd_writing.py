@@ -204,6 +204,7 @@ def run_paced(folder: Path, url: str, seconds: int) -> None:
         ["--config-file", str(path), "--log-file", str(folder / "own-log")],
         "bench",
         register=(options.register_opts,),
+        project="kwapi",
     )
     try:
         with running(path) as master:

@@ -116,7 +116,7 @@ def make(count: int) -> list[record.Record]:
 def ours(url: str) -> Save:
     """Return our way: rows, version and body in one transaction."""
     database = store_contract.Database(url)
-    migration.upgrade(database.engine())
+    migration.upgrade(database.engine(), tables.SCHEMA)
     kept, body = database.open(), b"x" * 1_300_000
 
     def save(records: list[record.Record], _rows: Rows) -> None:
@@ -130,7 +130,7 @@ def sqlite_ways(directory: Path) -> dict[str, Save]:
     names = ("ours", "raw", "orm")
     urls = {name: f"sqlite:///{directory}/{name}.sqlite" for name in names}
     for url in urls.values():
-        migration.upgrade(store_contract.Database(url).engine())
+        migration.upgrade(store_contract.Database(url).engine(), tables.SCHEMA)
     raw = sqlite3.connect(directory / "raw.sqlite", isolation_level=None)
     raw.execute("PRAGMA synchronous = FULL")
     marks = ", ".join("?" for _ in _NAMES)

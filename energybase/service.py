@@ -52,15 +52,16 @@ def prepare(
     *,
     register: Iterable[Any] = (),
     cli_opts: Sequence[Any] = (),
-    project: str = "kwapi",
+    project: str,
     config_files: list[str] | None = None,
 ) -> cfg.ConfigOpts:
     """Return the configuration of a process, with logging set up by it.
 
     :param argv: command line without the program's name; None takes the process's own.
+    :param project: whose configuration files and log levels these are, such as ``kwapi``.
     :param register: callables that register options on the ConfigOpts they are given.
     :param config_files: read when the command line names none; None looks in
-        the usual places, such as ``/etc/kwapi/kwapi.conf``.
+        the usual places, ``/etc/PROJECT/PROJECT.conf`` among them.
     """
     conf = cfg.ConfigOpts()
     log.register_options(conf)

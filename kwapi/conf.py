@@ -423,7 +423,12 @@ def load(
     set_defaults()
     found = [path for path in (f"/etc/kwapi/{name}" for name in files) if os.path.exists(path)]
     return service.prepare(
-        argv, prog, register=(register_opts,), cli_opts=cli_opts, config_files=found
+        argv,
+        prog,
+        register=(register_opts,),
+        cli_opts=cli_opts,
+        config_files=found,
+        project="kwapi",
     )
 
 

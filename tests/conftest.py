@@ -82,6 +82,8 @@ def fake_clock() -> FakeClock:
 @pytest.fixture
 def conf(tmp_path: Path) -> cfg.ConfigOpts:
     """All of Kwapi's options at their defaults; what is written goes to the test's directory."""
-    options = service.prepare([], "test", register=(kwapi_conf.register_opts,), config_files=[])
+    options = service.prepare(
+        [], "test", register=(kwapi_conf.register_opts,), config_files=[], project="kwapi"
+    )
     options.set_override("state_path", str(tmp_path))
     return options

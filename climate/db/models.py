@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables.
+"""Climate's tables: inventory, planning, ranking.
 
 Owns their columns and what each database must be told to keep them exactly.
 How an existing database gets there is ``alembic/versions``: a change here wants

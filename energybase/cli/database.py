@@ -79,7 +79,7 @@ def _say(exc: Exception) -> str:
 
 def _upgrade(conf: cfg.ConfigOpts, schema: migration.Schema) -> None:
     engine = _engine(conf, schema)
-    migration.upgrade(engine, conf.command.revision, schema)
+    migration.upgrade(engine, schema, conf.command.revision)
     print(migration.get_revision(engine, schema))
 
 

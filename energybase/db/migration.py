@@ -42,19 +42,13 @@ class Schema(NamedTuple):
     sqlite_file: str
 
 
-KWAPI = Schema(
-    pathlib.Path(__file__).with_name("alembic"),
-    "alembic_version",
-    "kwapi-manage db upgrade",
-    "kwapi.sqlite",
-)
 #: Any number will do that no other program in this database locks.
 _POSTGRESQL_LOCK = 0x6B77617069
 #: Less than the time after which PyMySQL gives up an answer.
 _MARIADB_LOCK_SECONDS = 50
 
 
-def upgrade(engine: sa.Engine, revision: str = "head", schema: Schema = KWAPI) -> None:
+def upgrade(engine: sa.Engine, schema: Schema, revision: str = "head") -> None:
     """Bring the schema to a revision, by default the newest; whoever comes second waits.
 
     :raises ConfigurationInvalid: no such revision, or a database that will not do.
@@ -67,7 +61,7 @@ def upgrade(engine: sa.Engine, revision: str = "head", schema: Schema = KWAPI) -
             alembic.command.upgrade(_config(schema, connection), revision)
 
 
-def get_revision(engine: sa.Engine, schema: Schema = KWAPI) -> str | None:
+def get_revision(engine: sa.Engine, schema: Schema) -> str | None:
     """Return the revision of the schema; None of an empty database.
 
     :raises StoreUnavailable: the database cannot be reached.
@@ -79,13 +73,13 @@ def get_revision(engine: sa.Engine, schema: Schema = KWAPI) -> str | None:
         return context.get_current_revision()
 
 
-def get_newest_revision(schema: Schema = KWAPI) -> str:
+def get_newest_revision(schema: Schema) -> str:
     """Return the revision this release works with."""
     newest = alembic.script.ScriptDirectory.from_config(_config(schema)).get_current_head()
     return str(newest)
 
 
-def check(engine: sa.Engine, schema: Schema = KWAPI) -> None:
+def check(engine: sa.Engine, schema: Schema) -> None:
     """Pass if the schema is the one this release works with.
 
     :raises SchemaOutdated: it is another one, or there is none.
@@ -98,7 +92,7 @@ def check(engine: sa.Engine, schema: Schema = KWAPI) -> None:
         )
 
 
-def require(conf: cfg.ConfigOpts, schema: Schema = KWAPI) -> None:
+def require(conf: cfg.ConfigOpts, schema: Schema) -> None:
     """Pass if the configured database's schema is right, or the database is away just now.
 
     :raises SchemaOutdated: it is another one.

@@ -129,9 +129,7 @@ def register_opts(conf: cfg.ConfigOpts) -> None:
     conf.set_default("max_retries", 0, "database")
 
 
-def build(
-    conf: cfg.ConfigOpts, sqlite_file: str = "kwapi.sqlite", group: str = "database"
-) -> TransactionContext:
+def build(conf: cfg.ConfigOpts, sqlite_file: str, group: str = "database") -> TransactionContext:
     """Return the transactions of the configured database; connects to nothing yet.
 
     :param sqlite_file: the database without a ``connection``, in ``state_path``.

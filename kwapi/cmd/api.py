@@ -18,6 +18,7 @@ from energybase.web import workers
 from kwapi import conf as options
 from kwapi.api import app
 from kwapi.store import store as stores
+from kwapi.store import tables
 
 
 def build_app(conf: cfg.ConfigOpts) -> Any:
@@ -25,7 +26,15 @@ def build_app(conf: cfg.ConfigOpts) -> Any:
     return app.build_app(conf, stores.open_store(conf))
 
 
-PROGRAM = workers.Program("kwapi-api", "api", options.load, build_app, migration.require)
+def require_schema(conf: cfg.ConfigOpts) -> None:
+    """Pass if the store's schema is the one this release works with.
+
+    :raises SchemaOutdated: it is another one.
+    """
+    migration.require(conf, tables.SCHEMA)
+
+
+PROGRAM = workers.Program("kwapi-api", "api", options.load, build_app, require_schema)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -33,6 +33,7 @@ from kwapi.ceilometer import transport as ceilometer_transports
 from kwapi.cmd import collector as collecting
 from kwapi.collector import collector
 from kwapi.store import store as stores
+from kwapi.store import tables
 
 LOG = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ def open_store(conf: cfg.ConfigOpts) -> stores.Store:
     """
     transactions = transaction.build(conf, _SQLITE_FILE, "ceilometer")
     engine = transactions.writer.get_engine()
-    if engine.url == transaction.build(conf).writer.get_engine().url:
+    if engine.url == transaction.build(conf, tables.SCHEMA.sqlite_file).writer.get_engine().url:
         raise _wrong_database("must not be that of [database]: kwapi-collector counts in it")
     backoff, clock, never = clocks.Backoff(0.5, 10.0), clocks.Clock(), threading.Event()
     away = outage.Outage(
@@ -147,7 +148,7 @@ def open_store(conf: cfg.ConfigOpts) -> stores.Store:
 def _upgrade(engine: Any) -> str | None:
     """Return None when the schema is this release's, else why it is not."""
     try:
-        migration.upgrade(engine)
+        migration.upgrade(engine, tables.SCHEMA)
     except exception.StoreUnavailable as exc:
         return str(exc.details.get("reason", exc))
     except OSError as exc:

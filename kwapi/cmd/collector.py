@@ -23,6 +23,7 @@ from kwapi.collector import collector
 from kwapi.collector import ledger
 from kwapi.store import record
 from kwapi.store import store as stores
+from kwapi.store import tables
 
 LOG = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     conf = options.load(argv, "kwapi-collector")
-    migration.require(conf)
+    migration.require(conf, tables.SCHEMA)
     listening = Listening(conf, transports.get_transport(conf), stores.open_store(conf))
     # What is loaded by now stays to the end.  To look through it for garbage
     # again and again took a twentieth of this process's time.

@@ -20,9 +20,9 @@ from oslo_config import cfg
 
 from energybase.cli import checks as checkup
 from energybase.cli import database
-from energybase.db import migration
 from kwapi import conf as options
 from kwapi.cmd import readiness
+from kwapi.store import tables
 
 _KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _KEY_BYTES = 32
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _add_commands(subparsers: Any) -> None:
-    database.add_database(subparsers, migration.KWAPI)
+    database.add_database(subparsers, tables.SCHEMA)
     checkup.add(subparsers, readiness.PLAN, readiness.list_checks)
     keys = database.add_group(subparsers, "key", "keys that sign messages")
     generate = database.add(keys, "generate", _generate, "print a new key, to put under [bus]")

@@ -22,7 +22,6 @@ from energybase.cli import configuration as checkup
 from energybase.cli import inifile
 from energybase.cli import keystone
 from energybase.cli import upgrade
-from energybase.db import migration
 from energybase.db import transaction
 from energybase.web import workers
 from kwapi import conf as options
@@ -35,6 +34,7 @@ from kwapi.cmd import rrd
 from kwapi.drivers import configuration as wattmeters
 from kwapi.drivers import driver
 from kwapi.drivers import manager
+from kwapi.store import tables
 
 FILES = ("/etc/kwapi/kwapi.conf", "/etc/kwapi/drivers.conf")
 _LISTENERS = frozenset(("kwapi-ceilometer", "kwapi-collector", "kwapi-rrd"))
@@ -84,6 +84,10 @@ def _located(text: str) -> inifile.Mistake:
     return inifile.Mistake(parts["path"], int(parts["line"]), why)
 
 
+def _build_transactions(conf: cfg.ConfigOpts) -> None:
+    transaction.build(conf, tables.SCHEMA.sqlite_file)
+
+
 PLAN = checkup.Plan(
     services=("kwapi-api", "kwapi-ceilometer", "kwapi-collector", "kwapi-drivers", "kwapi-rrd"),
     register=_register,
@@ -91,7 +95,7 @@ PLAN = checkup.Plan(
         checkup.Trial(_ON_THE_BUS, transports.get_transport),
         checkup.Trial(_LISTENERS, _require_keys),
         checkup.Trial(frozenset(("kwapi-drivers",)), transports.signer_of),
-        checkup.Trial(frozenset(("kwapi-api", "kwapi-collector")), transaction.build),
+        checkup.Trial(frozenset(("kwapi-api", "kwapi-collector")), _build_transactions),
         checkup.Trial(frozenset(("kwapi-api",)), _require_api),
         checkup.Trial(frozenset(("kwapi-ceilometer",)), ceilometer.rules_of),
         checkup.Trial(frozenset(("kwapi-rrd",)), _require_pages),
@@ -105,7 +109,7 @@ def list_checks(conf: cfg.ConfigOpts) -> list[upgrade.Check]:
     """Return what an upgrade of Kwapi needs."""
     return [
         upgrade.Check("Configuration files", functools.partial(_check_files, conf)),
-        upgrade.Check("Database", functools.partial(upgrade.check_database, conf, migration.KWAPI)),
+        upgrade.Check("Database", functools.partial(upgrade.check_database, conf, tables.SCHEMA)),
         upgrade.Check("Signing keys", functools.partial(_check_keys, conf)),
         upgrade.Check("Broker", functools.partial(_check_broker, conf)),
         upgrade.Check(

@@ -229,7 +229,7 @@ def open_store(conf: cfg.ConfigOpts) -> Store:
 
     :raises ConfigurationInvalid: the database's URL is none, or its driver is not installed.
     """
-    return Store(transaction.build(conf))
+    return Store(transaction.build(conf, tables.SCHEMA.sqlite_file))
 
 
 def _get_version(connection: sa.Connection) -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables.
+"""The tables of Kwapi's store.
 
 Owns their columns and what each database must be told to keep them exactly.
 How an existing database gets there is :mod:`energybase.db.migration`: a change here
@@ -11,12 +11,22 @@ differ in case are two.
 
 from __future__ import annotations
 
+import pathlib
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
 from energybase.db import columns
+from energybase.db import migration
 
 METADATA = sa.MetaData()
+
+SCHEMA = migration.Schema(
+    pathlib.Path(__file__).with_name("alembic"),
+    "alembic_version",
+    "kwapi-manage db upgrade",
+    "kwapi.sqlite",
+)
 
 
 def _count(column: str) -> sa.Column[int]:

@@ -24,6 +24,7 @@ from climate.planning import lease as leases
 from climate.planning import store
 from energybase import exception as floor
 from energybase.db import migration
+from kwapi.store import tables
 from tests import conftest
 from tests.contracts import climate_database as given
 
@@ -377,7 +378,7 @@ class MigrationContract:
 
     def test_kwapi_may_be_in_the_same_database(self, bare: given.Database) -> None:
         engine = bare.engine()
-        for schema in (migration.KWAPI, models.SCHEMA):
+        for schema in (tables.SCHEMA, models.SCHEMA):
             migration.upgrade(engine, schema=schema)
-        for schema in (migration.KWAPI, models.SCHEMA):
+        for schema in (tables.SCHEMA, models.SCHEMA):
             migration.check(engine, schema)

@@ -49,7 +49,7 @@ class Database:
         transaction.register_opts(conf)
         conf.set_override("connection", self.url, "database")
         conf.set_override("sqlite_synchronous", self._careful, "database")
-        self._built.append(transaction.build(conf))
+        self._built.append(transaction.build(conf, models.SCHEMA.sqlite_file))
         return self._built[-1]
 
     def open(self) -> store.Store:

@@ -42,7 +42,7 @@ class Database:
         conf([], default_config_files=[], default_config_dirs=[])
         transaction.register_opts(conf)
         conf.set_override("connection", self.url, "database")
-        return transaction.build(conf)
+        return transaction.build(conf, models.SCHEMA.sqlite_file)
 
     def open(self) -> store.Store:
         """Return a new store on it."""

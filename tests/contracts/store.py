@@ -75,7 +75,7 @@ class Database:
         conf([], default_config_files=[], default_config_dirs=[])
         transaction.register_opts(conf)
         conf.set_override("connection", self.url, "database")
-        return transaction.build(conf)
+        return transaction.build(conf, tables.SCHEMA.sqlite_file)
 
     def open(self) -> store.Store:
         """Return a new store on it."""
@@ -379,31 +379,33 @@ class MigrationContract:
     def test_upgrade(self, bare: Database) -> None:
         """From nothing to the newest; once there, nothing is left to do."""
         engine = bare.engine()
-        assert migration.get_revision(engine) is None
+        assert migration.get_revision(engine, tables.SCHEMA) is None
         with pytest.raises(exception.SchemaOutdated, match="empty.*kwapi-manage db upgrade"):
-            migration.check(engine)
+            migration.check(engine, tables.SCHEMA)
         for _ in range(2):
-            migration.upgrade(engine)
-            migration.check(engine)
-        assert migration.get_revision(engine) == migration.get_newest_revision()
+            migration.upgrade(engine, tables.SCHEMA)
+            migration.check(engine, tables.SCHEMA)
+        assert migration.get_revision(engine, tables.SCHEMA) == migration.get_newest_revision(
+            tables.SCHEMA
+        )
         assert bare.open().get_version() == 0
 
     def test_upgrade_keeps_what_is_there(self, database: Database) -> None:
         written = database.open()
         written.save(stamp(0, 3))
-        migration.upgrade(database.engine())
+        migration.upgrade(database.engine(), tables.SCHEMA)
         assert told_by(written.load()) == {1}
 
     def test_an_interrupted_upgrade_goes_on(self, bare: Database) -> None:
         """MariaDB commits each table: an upgrade that was killed left some of them."""
         engine = bare.engine()
-        migration.upgrade(engine)
+        migration.upgrade(engine, tables.SCHEMA)
         with engine.begin() as connection:
             connection.exec_driver_sql("DELETE FROM alembic_version")
             tables.DRIVERS.drop(connection)
             connection.execute(sa.delete(tables.SNAPSHOT))
-        migration.upgrade(engine)
-        migration.check(engine)
+        migration.upgrade(engine, tables.SCHEMA)
+        migration.check(engine, tables.SCHEMA)
         assert bare.open().load().version == 0
 
     def test_several_upgrade_at_once(self, bare: Database, tmp_path: Path) -> None:
@@ -419,20 +421,20 @@ class MigrationContract:
         ]
         outputs = [upgrade.communicate(timeout=_DEADLINE_SECONDS) for upgrade in upgrades]
         assert [upgrade.returncode for upgrade in upgrades] == [0, 0, 0], outputs
-        migration.check(bare.engine())
+        migration.check(bare.engine(), tables.SCHEMA)
 
     def test_no_such_revision(self, bare: Database) -> None:
         with pytest.raises(exception.ConfigurationInvalid, match="revision 9999"):
-            migration.upgrade(bare.engine(), "9999")
+            migration.upgrade(bare.engine(), tables.SCHEMA, "9999")
 
     def test_a_schema_of_a_later_release_is_refused(self, database: Database) -> None:
         engine = database.engine()
         with engine.begin() as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         with pytest.raises(exception.SchemaOutdated, match="9999"):
-            migration.check(engine)
+            migration.check(engine, tables.SCHEMA)
         with pytest.raises(exception.ConfigurationInvalid):
-            migration.upgrade(engine)
+            migration.upgrade(engine, tables.SCHEMA)
 
 
 def _make_full() -> record.Record:

@@ -14,7 +14,6 @@ import webob
 from hypothesis import strategies
 from schemathesis import checks
 
-from energybase.db import transaction
 from kwapi.store import store
 from tests.servers import apis
 
@@ -25,7 +24,7 @@ _DOCUMENT = pathlib.Path(__file__).parents[2] / "doc/source/reference/openapi.ya
 def app(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The API over a store that shows something."""
     conf = apis.configure(tmp_path_factory.mktemp("fuzz"), "[api]\nauth_strategy = noauth\n")
-    apis.fill(store.Store(transaction.build(conf)))
+    apis.fill(store.open_store(conf))
     built = apis.build(conf)
     # schemathesis does not say where a request comes from; noauth wants to know.
     return lambda environ, *args: built({**environ, "REMOTE_ADDR": "127.0.0.1"}, *args)

@@ -18,12 +18,12 @@ import pytest
 from kwapi import signing
 from kwapi.bus import transport as transports
 from tests.functional import audit as audits
-from tests.functional.kwapi_sites import audit as audit
-from tests.functional.kwapi_sites import site as site
 from tests.servers import databases
 from tests.servers import kwapi_sites
 from tests.servers import rabbitmq as broker
 from tests.servers import scripts
+from tests.servers.kwapi_sites import audit as audit
+from tests.servers.kwapi_sites import site as site
 
 
 def test_garbage_does_not_stop_a_collector(

@@ -14,13 +14,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from tests.functional import audit as audits
-from tests.functional.kwapi_sites import audit as audit
-from tests.functional.kwapi_sites import lone_site as lone_site
-from tests.functional.kwapi_sites import site as site
 from tests.servers import databases
 from tests.servers import kwapi_sites
 from tests.servers import rabbitmq as broker
 from tests.servers import scripts
+from tests.servers.kwapi_sites import audit as audit
+from tests.servers.kwapi_sites import lone_site as lone_site
+from tests.servers.kwapi_sites import site as site
 
 
 def test_a_collector_without_a_schema_says_what_makes_it(lone_site: scripts.Site) -> None:

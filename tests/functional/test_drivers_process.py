@@ -13,12 +13,12 @@ from collections.abc import Callable
 import pytest
 
 from tests.functional import audit as audits
-from tests.functional.kwapi_sites import audit as audit
-from tests.functional.kwapi_sites import lone_site as lone_site
-from tests.functional.kwapi_sites import site as site
 from tests.servers import kwapi_sites
 from tests.servers import rabbitmq as broker
 from tests.servers import scripts
+from tests.servers.kwapi_sites import audit as audit
+from tests.servers.kwapi_sites import lone_site as lone_site
+from tests.servers.kwapi_sites import site as site
 
 
 def test_drivers_take_up_a_changed_file(site: scripts.Site, audit: audits.Audit) -> None:

@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 from gabbi import fixture
 
-from energybase.db import transaction
 from kwapi.store import store
 from tests.fakes import keystone
 from tests.functional import gabbis
@@ -53,7 +52,7 @@ class Filled(fixture.GabbiFixture):  # type: ignore[misc]
         _served.app = apis.build(self.conf)
 
     def fill(self) -> None:
-        apis.fill(store.Store(transaction.build(self.conf)))
+        apis.fill(store.open_store(self.conf))
 
     def stop_fixture(self) -> None:
         self.keystone.stop()

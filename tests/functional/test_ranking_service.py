@@ -33,6 +33,7 @@ from kwapi.api import app
 from kwapi.store import record
 from kwapi.store import snapshot
 from kwapi.store import store as kwapi_store
+from kwapi.store import tables
 from tests import conftest
 from tests.contracts import inventory as inventory_contract
 from tests.servers import rabbitmq as broker
@@ -60,10 +61,15 @@ class Kwapi:
         path = folder / "kwapi.conf"
         path.write_text(f"[DEFAULT]\nstate_path = {folder}\n[api]\nauth_strategy = noauth\n")
         conf = service.prepare(
-            ["--config-file", str(path)], "test", register=(kwapi_conf.register_opts,)
+            ["--config-file", str(path)],
+            "test",
+            register=(kwapi_conf.register_opts,),
+            project="kwapi",
         )
-        migration.upgrade(transaction.build(conf).writer.get_engine())
-        self._store = kwapi_store.Store(transaction.build(conf))
+        migration.upgrade(
+            transaction.build(conf, tables.SCHEMA.sqlite_file).writer.get_engine(), tables.SCHEMA
+        )
+        self._store = kwapi_store.open_store(conf)
         self._application = app.build_app(conf, self._store)
         self._server = server.Server(self._application)
         self.url, self._port = self._server.url, self._server.port

@@ -27,12 +27,12 @@ from tests import rrd_files
 from tests.functional import audit as audits
 from tests.functional import test_collector_garbage as garbage
 from tests.functional import test_one_process as one_process
-from tests.functional.kwapi_sites import audit as audit
-from tests.functional.kwapi_sites import site as site
 from tests.servers import kwapi_sites
 from tests.servers import rabbitmq as broker
 from tests.servers import rrdcached as daemons
 from tests.servers import scripts
+from tests.servers.kwapi_sites import audit as audit
+from tests.servers.kwapi_sites import site as site
 
 _WATTMETERS = 10
 _OUTLETS = 5

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from energybase.db import migration
 from kwapi import exception
 from kwapi.store import store
+from kwapi.store import tables
 from tests.contracts import store as store_contract
 from tests.servers import databases
 
@@ -34,7 +35,7 @@ def bare(server: databases.Server) -> Iterator[store_contract.Database]:
 @pytest.fixture
 def database(bare: store_contract.Database) -> store_contract.Database:
     """An empty store."""
-    migration.upgrade(bare.engine())
+    migration.upgrade(bare.engine(), tables.SCHEMA)
     return bare
 
 

@@ -26,6 +26,7 @@ from energybase.db import migration
 from kwapi.cmd import manage
 from kwapi.store import record
 from kwapi.store import store
+from kwapi.store import tables
 from tests.contracts import climate_database
 from tests.contracts import store as store_contract
 from tests.servers import databases
@@ -226,7 +227,7 @@ def conf(url: str, tmp_path: Path) -> str:
 
 def fill(engine: sa.Engine, schema: migration.Schema, rows: _Rows) -> dict[str, list[Any]]:
     """Make the first schema, put rows into it, and return them as they were stored."""
-    migration.upgrade(engine, "0001", schema)
+    migration.upgrade(engine, schema, "0001")
     tables = reflect(engine)
     assert rows.keys() == tables.keys(), "every table of the first schema has rows here"
     with engine.begin() as connection:
@@ -274,9 +275,9 @@ def dump(engine: sa.Engine, rows: _Rows) -> dict[str, list[Any]]:
 def test_kwapi(url: str, conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every value is what it was, and counting goes on from it."""
     database = store_contract.Database(url)
-    before = fill(database.engine(), migration.KWAPI, KWAPI_ROWS)
+    before = fill(database.engine(), tables.SCHEMA, KWAPI_ROWS)
     assert manage.main(["--config-file", conf, "db", "upgrade"]) == 0
-    assert capsys.readouterr().out.strip() == migration.get_newest_revision()
+    assert capsys.readouterr().out.strip() == migration.get_newest_revision(tables.SCHEMA)
     assert dump(database.engine(), KWAPI_ROWS) == before
 
     kept = database.open()
@@ -352,7 +353,7 @@ def _look_at_hosts(database: climate_database.Database) -> None:
 
 def test_the_first_schemas_are_the_first() -> None:
     """And there is one way from each to the newest."""
-    for schema in (migration.KWAPI, climate_models.SCHEMA):
+    for schema in (tables.SCHEMA, climate_models.SCHEMA):
         scripts = alembic.script.ScriptDirectory(str(schema.folder))
         revisions = list(scripts.walk_revisions())
         assert revisions[-1].revision == "0001"

@@ -30,7 +30,11 @@ def read(cloud: clouds.Cloud, tmp_path: pathlib.Path) -> Read:
         path = tmp_path / "climate.conf"
         path.write_text(f"[nova]\n{cloud.keystone.credentials('climate')}{options}\n")
         conf = service.prepare(
-            [], "test", register=(climate_conf.register_opts,), config_files=[str(path)]
+            [],
+            "test",
+            register=(climate_conf.register_opts,),
+            config_files=[str(path)],
+            project="climate",
         )
         return {each.name: each for each in source.load(conf).list_hosts()}
 

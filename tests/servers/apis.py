@@ -18,6 +18,7 @@ from kwapi.api import app
 from kwapi.store import record
 from kwapi.store import snapshot
 from kwapi.store import store
+from kwapi.store import tables
 
 NOW = 1_700_000_100.0
 #: Ids that a careless route takes for something else.
@@ -35,8 +36,12 @@ def configure(folder: pathlib.Path, text: str) -> cfg.ConfigOpts:
     """Return a configuration read from a file of this text, its database made."""
     path = folder / "kwapi.conf"
     path.write_text(f"[DEFAULT]\nstate_path = {folder}\n{text}")
-    conf = service.prepare(["--config-file", str(path)], "test", register=(options.register_opts,))
-    migration.upgrade(transaction.build(conf).writer.get_engine())
+    conf = service.prepare(
+        ["--config-file", str(path)], "test", register=(options.register_opts,), project="kwapi"
+    )
+    migration.upgrade(
+        transaction.build(conf, tables.SCHEMA.sqlite_file).writer.get_engine(), tables.SCHEMA
+    )
     return conf
 
 
@@ -89,4 +94,4 @@ def fill(kept: store.Store) -> None:
 
 def build(conf: cfg.ConfigOpts) -> Any:
     """Return the API over the configured database."""
-    return app.build_app(conf, store.Store(transaction.build(conf)), StoppedClock())
+    return app.build_app(conf, store.open_store(conf), StoppedClock())

@@ -12,7 +12,6 @@ import time
 
 from oslo_config import cfg
 
-from energybase.db import transaction
 from kwapi.store import store
 from tests.servers import apis
 
@@ -24,7 +23,7 @@ class ApiProcess:
 
     def __init__(self, folder: pathlib.Path, text: str) -> None:
         self.conf: cfg.ConfigOpts = apis.configure(folder, text)
-        apis.fill(store.Store(transaction.build(self.conf)))
+        apis.fill(store.open_store(self.conf))
         self.log = folder / "api.log"
         self.path = folder / "kwapi.conf"
         with open(self.log, "wb") as log:

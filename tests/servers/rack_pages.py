@@ -98,7 +98,9 @@ def configure(folder: Path, text: str) -> cfg.ConfigOpts:
     """Return a configuration; everybody here may look unless ``text`` says otherwise."""
     path = folder / "kwapi.conf"
     path.write_text(f"[DEFAULT]\nstate_path = {folder}\n[rrd]\ntime_zone = UTC\n{text}")
-    return service.prepare(["--config-file", str(path)], "test", register=(options.register_opts,))
+    return service.prepare(
+        ["--config-file", str(path)], "test", register=(options.register_opts,), project="kwapi"
+    )
 
 
 def make_day(seconds: float = 86_400, until: float = NOW) -> Iterator[measurement.Reading]:

@@ -25,7 +25,6 @@ from typing import TypeVar
 from oslo_config import cfg
 
 from energybase import service
-from energybase.db import transaction
 from kwapi import conf as options
 from kwapi.store import store
 
@@ -203,12 +202,12 @@ class Site:
         path = self.folder / "test.conf"
         path.write_text(text)
         return service.prepare(
-            ["--config-file", str(path)], "test", register=(options.register_opts,)
+            ["--config-file", str(path)], "test", register=(options.register_opts,), project="kwapi"
         )
 
     def store(self) -> store.Store:
         """Return what the collector stores into."""
-        return store.Store(transaction.build(self.conf()))
+        return store.open_store(self.conf())
 
     def close(self) -> None:
         """End every process; fail if one told a secret."""

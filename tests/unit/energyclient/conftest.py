@@ -14,7 +14,6 @@ from keystoneauth1 import noauth
 from keystoneauth1 import session
 from keystoneauth1 import token_endpoint
 
-from energybase.db import transaction
 from energybase.web import server
 from kwapi.store import store
 from tests.servers import apis
@@ -41,7 +40,7 @@ def serve(app: Any) -> Iterator[str]:
 def kwapi_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where Kwapi's API is, with what :mod:`tests.servers.apis` lays down."""
     conf = apis.configure(tmp_path_factory.mktemp("kwapi"), "[api]\nauth_strategy = noauth\n")
-    apis.fill(store.Store(transaction.build(conf)))
+    apis.fill(store.open_store(conf))
     yield from serve(apis.build(conf))
 
 

@@ -18,7 +18,6 @@ from keystoneauth1 import adapter as adapters
 from keystoneauth1 import session
 from keystoneauth1.identity import v3
 
-from energybase.db import transaction
 from energyclient import client
 from energyclient import errors
 from energyclient import records
@@ -226,7 +225,7 @@ def guarded_url(
 ) -> Iterator[str]:
     """Where a Kwapi is that asks Keystone."""
     conf = apis.configure(tmp_path_factory.mktemp("guarded"), keystone.configure())
-    apis.fill(store.Store(transaction.build(conf)))
+    apis.fill(store.open_store(conf))
     yield from servers.serve(apis.build(conf))
 
 

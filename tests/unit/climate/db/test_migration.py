@@ -9,10 +9,10 @@ import pytest
 
 from climate.db import models
 from energybase.db import migration
-from tests.climate_database import audited as audited
-from tests.climate_database import kept as kept
 from tests.contracts import calendar
 from tests.contracts import climate_database as given
+from tests.contracts.climate_database import audited as audited
+from tests.contracts.climate_database import kept as kept
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from climate.db import models
 from climate.planning import lease as leases
 from energybase import exception as floor
 from energybase.db import migration
-from tests.climate_database import audited as audited
-from tests.climate_database import kept as kept
 from tests.contracts import calendar
 from tests.contracts import climate_database as given
 from tests.contracts import lease
+from tests.contracts.climate_database import audited as audited
+from tests.contracts.climate_database import kept as kept
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,16 @@ from energybase import exception
 from energybase.db import migration
 from energybase.db import transaction
 from kwapi.store import store
+from kwapi.store import tables
 from tests.contracts import store as store_contract
 
 
 def test_without_a_connection_it_is_a_file_in_state_path(
     conf: cfg.ConfigOpts, tmp_path: Path
 ) -> None:
-    migration.upgrade(transaction.build(conf).writer.get_engine())
+    migration.upgrade(
+        transaction.build(conf, tables.SCHEMA.sqlite_file).writer.get_engine(), tables.SCHEMA
+    )
     assert (tmp_path / "kwapi.sqlite").exists()
 
 
@@ -31,7 +34,7 @@ def test_a_service_may_have_a_database_of_its_own(conf: cfg.ConfigOpts, tmp_path
     for option in ("connection", "slave_connection"):
         conf.set_override(option, f"sqlite:///{tmp_path}/other.sqlite", "database")
     context = transaction.build(conf, "own.sqlite", "ceilometer")
-    migration.upgrade(context.writer.get_engine())
+    migration.upgrade(context.writer.get_engine(), tables.SCHEMA)
     assert store.Store(context).get_version() == 0
     assert (tmp_path / "own.sqlite").exists()
     assert not (tmp_path / "other.sqlite").exists()
@@ -55,7 +58,7 @@ def test_a_wrong_url_is_told_in_a_sentence_without_the_password(
     transaction.register_opts(conf)
     conf.set_override("connection", url, "database")
     with pytest.raises(exception.ConfigurationInvalid) as caught:
-        transaction.build(conf)
+        transaction.build(conf, tables.SCHEMA.sqlite_file)
     assert str(caught.value).startswith("[database] connection: ")
     assert told in str(caught.value)
     assert "s3cret" not in str(caught.value)
@@ -103,14 +106,18 @@ def test_a_file_is_set_up_to_lose_nothing(tmp_path: Path) -> None:
 def test_an_operator_may_switch_synchronous_off(conf: cfg.ConfigOpts) -> None:
     transaction.register_opts(conf)
     conf.set_override("sqlite_synchronous", False, "database")
-    with transaction.build(conf).writer.get_engine().connect() as connection:
+    with (
+        transaction.build(conf, tables.SCHEMA.sqlite_file)
+        .writer.get_engine()
+        .connect() as connection
+    ):
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 0
 
 
 def test_a_file_serves_many_threads(tmp_path: Path) -> None:
     """One store, readers and a writer, none of them turned away."""
     database = store_contract.Database(f"sqlite:///{tmp_path}/a")
-    migration.upgrade(database.engine())
+    migration.upgrade(database.engine(), tables.SCHEMA)
     shared, failures = database.open(), []
 
     def read() -> None:
@@ -135,7 +142,7 @@ def test_a_failure_shows_no_values(caplog: pytest.LogCaptureFixture, tmp_path: P
     """Neither in the reason nor in what libraries log."""
     caplog.set_level(logging.DEBUG)
     database = store_contract.Database(f"sqlite:///{tmp_path}/a")
-    migration.upgrade(database.engine())
+    migration.upgrade(database.engine(), tables.SCHEMA)
     known = store_contract.make("private", kwh=None)  # type: ignore[arg-type]
     with pytest.raises(exception.StoreUnavailable) as caught:
         database.open().save(store.Changes(0, [known]))

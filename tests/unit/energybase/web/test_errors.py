@@ -15,6 +15,11 @@ from energybase import exception
 from energybase.web import errors
 
 
+class ProbeNotFound(exception.EnergyException):
+    msg_fmt = "Probe %(probe_id)s is not known."
+    code = 404
+
+
 def ask(app: Any, path: str = "/", **environ: Any) -> webob.Response:
     wrapped = request_id.RequestId(errors.Errors(app, service="kwapi"))
     return webob.Request.blank(path, environ=environ).get_response(wrapped)
@@ -42,7 +47,7 @@ def test_an_answer_passes_untouched() -> None:
 
 
 def test_our_exceptions_choose_their_status_and_have_a_code_of_their_own() -> None:
-    response = ask(failing(exception.ProbeNotFound(probe_id="A")))
+    response = ask(failing(ProbeNotFound(probe_id="A")))
     error = the_error(response)
     assert response.status_int == 404
     assert error["code"] == "kwapi.probe_not_found"
@@ -129,13 +134,13 @@ def test_what_is_not_utf_8_is_a_bad_request(environ: dict[str, str]) -> None:
 
 
 def test_a_head_request_gets_the_status_without_the_document() -> None:
-    response = ask(failing(exception.ProbeNotFound(probe_id="A")), REQUEST_METHOD="HEAD")
+    response = ask(failing(ProbeNotFound(probe_id="A")), REQUEST_METHOD="HEAD")
     assert (response.status_int, response.body) == (404, b"")
 
 
 def test_a_path_cannot_forge_a_log_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    ask(failing(exception.ProbeNotFound(probe_id="A")), PATH_INFO="/a\nb")
+    ask(failing(ProbeNotFound(probe_id="A")), PATH_INFO="/a\nb")
     assert "/a\\nb" in caplog.text
 
 

@@ -40,7 +40,9 @@ def reading(number: int, probes: int = 1) -> measurement.Reading:
 
 @pytest.fixture
 def transport() -> Iterator[Any]:
-    conf = service.prepare([], "test", register=(options.register_opts,), config_files=[])
+    conf = service.prepare(
+        [], "test", register=(options.register_opts,), config_files=[], project="kwapi"
+    )
     made = transports.get_transport(conf, "fake://")
     yield made
     made.cleanup()

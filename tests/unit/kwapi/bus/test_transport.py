@@ -18,7 +18,9 @@ from kwapi.bus import transport as transports
 def configured(*lines: str, tmp_path: Any) -> cfg.ConfigOpts:
     path = tmp_path / "kwapi.conf"
     path.write_text("\n".join(["[bus]", *lines]))
-    return service.prepare(["--config-file", str(path)], "test", register=(options.register_opts,))
+    return service.prepare(
+        ["--config-file", str(path)], "test", register=(options.register_opts,), project="kwapi"
+    )
 
 
 def test_there_is_no_default_key(conf: cfg.ConfigOpts) -> None:

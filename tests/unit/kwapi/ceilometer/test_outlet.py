@@ -211,7 +211,9 @@ def test_stopping_ends_the_wait() -> None:
 @pytest.fixture
 def fake_bus() -> Iterator[Any]:
     """An in-process bus, as `fake://` is."""
-    conf = service.prepare([], "test", register=(options.register_opts,), config_files=[])
+    conf = service.prepare(
+        [], "test", register=(options.register_opts,), config_files=[], project="kwapi"
+    )
     conf.set_override("transport_url", "fake://", "ceilometer")
     made = transports.open_transport(conf)
     yield made

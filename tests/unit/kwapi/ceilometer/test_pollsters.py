@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 import webob
 
-from energybase.db import transaction
 from energybase.web import server
 from kwapi.ceilometer import samples
 from kwapi.store import record as records
@@ -405,7 +404,7 @@ def test_kwapis_own_api_and_its_policy(
     """A wrong role or scope is an error in the log, not silence."""
     validator = middleware.Keystone()
     conf = apis.configure(tmp_path, validator.configure())
-    fill(stores.Store(transaction.build(conf)))
+    fill(stores.open_store(conf))
     api = server.Server(apis.build(conf))
     api.start()
     keystone.kwapis = [f"{api.url}v1"]

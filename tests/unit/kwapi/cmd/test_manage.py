@@ -12,6 +12,7 @@ import pytest
 from energybase.db import migration
 from kwapi import signing
 from kwapi.cmd import manage
+from kwapi.store import tables
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def configuration(tmp_path: Path) -> str:
 
 
 def test_upgrade_then_version(configuration: str, capsys: pytest.CaptureFixture[str]) -> None:
-    newest = migration.get_newest_revision()
+    newest = migration.get_newest_revision(tables.SCHEMA)
     assert manage.main(["--config-file", configuration, "db", "upgrade"]) == 0
     assert manage.main(["--config-file", configuration, "db", "version"]) == 0
     assert capsys.readouterr().out == f"{newest}\n{newest}\n"

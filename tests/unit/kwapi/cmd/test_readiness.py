@@ -10,6 +10,7 @@ import pytest
 
 from energybase.db import migration
 from kwapi.cmd import manage
+from kwapi.store import tables
 
 _KEY = "0123456789abcdef0123456789abcdef"
 _GOOD = f"""\
@@ -170,7 +171,7 @@ def test_a_database_of_another_release(good: Path, capsys: pytest.CaptureFixture
     told = capsys.readouterr().out
     assert results(told)["Database"] == "Failure"
     assert "The database is empty: run `kwapi-manage db upgrade`" in told
-    assert migration.get_newest_revision() not in told
+    assert migration.get_newest_revision(tables.SCHEMA) not in told
 
 
 @pytest.mark.parametrize(

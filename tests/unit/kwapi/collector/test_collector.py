@@ -20,6 +20,7 @@ from kwapi.bus import batch as batches
 from kwapi.collector import collector
 from kwapi.store import record
 from kwapi.store import store as stores
+from kwapi.store import tables
 from tests import conftest
 
 NOW = 1_700_000_000.0
@@ -27,7 +28,9 @@ NOW = 1_700_000_000.0
 
 @pytest.fixture
 def store(conf: cfg.ConfigOpts, tmp_path: Path) -> stores.Store:
-    migration.upgrade(transaction.build(conf).writer.get_engine())
+    migration.upgrade(
+        transaction.build(conf, tables.SCHEMA.sqlite_file).writer.get_engine(), tables.SCHEMA
+    )
     return stores.open_store(conf)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from energybase.db import migration
+from kwapi.store import tables
 from tests.contracts import store
 
 
@@ -21,7 +22,7 @@ def bare(tmp_path: Path) -> store.Database:
 def database(tmp_path: Path) -> store.Database:
     """An empty store."""
     made = store.Database(f"sqlite:///{tmp_path}/kwapi.sqlite")
-    migration.upgrade(made.engine())
+    migration.upgrade(made.engine(), tables.SCHEMA)
     return made
 
 
@@ -32,5 +33,5 @@ class TestSqlite(store.MigrationContract):
 def test_the_directory_is_made(tmp_path: Path) -> None:
     """A new installation has no state directory yet."""
     engine = store.Database(f"sqlite:///{tmp_path}/state/of 100%/new.sqlite").engine()
-    migration.upgrade(engine)
-    migration.check(engine)
+    migration.upgrade(engine, tables.SCHEMA)
+    migration.check(engine, tables.SCHEMA)

@@ -22,7 +22,7 @@ from tests.contracts import store as store_contract
 def database(tmp_path: Path) -> store_contract.Database:
     """An empty store."""
     made = store_contract.Database(f"sqlite:///{tmp_path}/kwapi.sqlite")
-    migration.upgrade(made.engine())
+    migration.upgrade(made.engine(), tables.SCHEMA)
     return made
 
 
