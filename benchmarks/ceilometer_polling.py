@@ -33,6 +33,7 @@ from typing import Any
 from energybase.web import server
 from kwapi.store import record
 from kwapi.store import snapshot
+from kwapi.store import state
 from kwapi.store import store as stores
 from tests.fakes import ceilometer_agent
 from tests.servers import apis
@@ -197,7 +198,7 @@ def _serve(folder: pathlib.Path, probes: int, pipe: multiprocessing.connection.C
             )
             for n in range(probes)
         )
-        store.save(stores.Changes(version, probes_body=shown.probes_body()))
+        store.save(state.Changes(version, probes_body=shown.probes_body()))
         version = store.get_version()
         pipe.send(version)
     api.stop()

@@ -40,6 +40,7 @@ from kwapi import conf as options
 from kwapi.api import app
 from kwapi.store import record
 from kwapi.store import snapshot
+from kwapi.store import state
 from kwapi.store import store as stores
 from kwapi.store import tables
 
@@ -183,7 +184,7 @@ def write(pipe: multiprocessing.connection.Connection, folder: pathlib.Path, pro
             known.timestamp, known.watts = time.time(), random.uniform(50, 400)
             known.kwh += known.watts / 3_600_000
         shown.update(records)
-        changes = stores.Changes(
+        changes = state.Changes(
             version,
             records=records,
             probes_body=shown.probes_body(),

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kwapi.api import types
-from kwapi.store import store as stores
+from kwapi.store import state as states
 
 UNKNOWN = "unknown"
 
 
 def make_documents(
-    rows: Iterable[stores.DriverRow], now: float, timeout_seconds: float
+    rows: Iterable[states.DriverRow], now: float, timeout_seconds: float
 ) -> dict[str, types.Driver]:
     """Return each driver's document by wattmeter, in order of their names.
 

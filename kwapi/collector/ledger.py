@@ -22,7 +22,7 @@ from kwapi.bus import batch as batches
 from kwapi.collector import sequence
 from kwapi.store import record
 from kwapi.store import snapshot
-from kwapi.store import store
+from kwapi.store import state as states
 
 LOG = logging.getLogger(__name__)
 
@@ -65,10 +65,10 @@ class Ledger:
 
     def __init__(
         self,
-        state: store.State,
+        state: states.State,
         rules: Rules,
         now: float,
-        drivers: Iterable[store.DriverRow] = (),
+        drivers: Iterable[states.DriverRow] = (),
         counted: Callable[[measurement.Reading], None] | None = None,
     ) -> None:
         """Go on from what is stored.
@@ -96,8 +96,8 @@ class Ledger:
     def _forget(self) -> None:
         """Begin to note changes, none so far."""
         self._changed: dict[str, record.Record] = {}
-        self._changed_senders: dict[str, store.Sender] = {}
-        self._drivers: dict[tuple[str, str], store.DriverRow] = {}
+        self._changed_senders: dict[str, states.Sender] = {}
+        self._drivers: dict[tuple[str, str], states.DriverRow] = {}
         self._unlisted: list[str] = []
         self._forgotten_drivers: set[tuple[str, str]] = set()
         self._forget_before: float | None = None
@@ -143,13 +143,13 @@ class Ledger:
             self._forget_before = now - self._rules.remember_seconds
         self._is_changed = self._is_changed or bool(silent or forgotten or unheard)
 
-    def changes(self) -> store.Changes | None:
+    def changes(self) -> states.Changes | None:
         """Return what must be stored; None when nothing changed."""
         if not self._is_changed:
             return None
         added = self._snapshot.update(self._changed.values())
         listing = added or bool(self._unlisted)
-        return store.Changes(
+        return states.Changes(
             version=self._version,
             records=self._changed.values(),
             senders=self._changed_senders.values(),
@@ -196,7 +196,7 @@ class Ledger:
         self._forgotten_drivers = (self._forgotten_drivers | gone) - reported.keys()
         for key, status in reported.items():
             self._reported_at[key] = at
-            self._drivers[key] = store.DriverRow(sender, at, status)
+            self._drivers[key] = states.DriverRow(sender, at, status)
 
     def _count(self, reading: measurement.Reading, instance: str, now: float) -> None:
         if not self._is_timely(reading.timestamp, now):

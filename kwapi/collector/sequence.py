@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from kwapi import exception
 from kwapi import signing
-from kwapi.store import store
+from kwapi.store import state
 
 #: So many missing numbers are remembered; older ones are given up as lost.
 MOST_MISSING = 1000
@@ -25,12 +25,12 @@ class Taken(NamedTuple):
     :ivar lost: how many more messages are missing now; -1 when this was one.
     """
 
-    sender: store.Sender
+    sender: state.Sender
     in_order: bool
     lost: int
 
 
-def take(known: store.Sender | None, envelope: signing.Envelope, dropped: int) -> Taken:
+def take(known: state.Sender | None, envelope: signing.Envelope, dropped: int) -> Taken:
     """Return what a message makes of its sender.
 
     :param known: the sender so far; None for its first message, whatever its number.
@@ -55,8 +55,8 @@ def take(known: store.Sender | None, envelope: signing.Envelope, dropped: int) -
 
 def _sender(
     envelope: signing.Envelope, number: int, missing: tuple[int, ...], dropped: int
-) -> store.Sender:
-    return store.Sender(
+) -> state.Sender:
+    return state.Sender(
         instance=envelope.instance,
         sender=envelope.sender,
         sequence=number,

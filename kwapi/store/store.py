@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept: the only SQL of kwapi.
+"""Reads and writes the collector's tables.
 
 Owns what is read and written together.  What it means is the ledger's affair,
-how the database is reached that of :mod:`kwapi.db`.
+how the database is reached that of :mod:`energybase.db.transaction`.
 
 Whoever saves was the last to save: the snapshot's version says so.  That is
 why one save replaces any number of rows, tallies included, without a look at
@@ -14,13 +14,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import operator
-from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Any
-from typing import NamedTuple
 
 import sqlalchemy as sa
 from oslo_config import cfg
@@ -31,6 +27,7 @@ from energybase.db import upsert
 from kwapi import exception
 from kwapi import measurement
 from kwapi.store import record
+from kwapi.store import state
 from kwapi.store import tables
 
 _NO_PROBES = b'{"probes": {}}'
@@ -41,72 +38,6 @@ _values_of = operator.attrgetter(*_FIELDS)
 _RECORD_COLUMNS = [tables.RECORDS.c[name] for name in _FIELDS]
 #: A save may come between two reads of a load; one a second does not three times.
 _LOAD_TRIES = 3
-
-
-class Sender(NamedTuple):
-    """How far a run of a sender was heard.
-
-    :ivar sequence: the highest number taken.
-    :ivar missing: numbers below it that were not.
-    :ivar timestamp: when it signed its last message, epoch seconds.
-    :ivar dropped: measurements it had to drop since it started.
-    """
-
-    instance: str
-    sender: str
-    sequence: int
-    missing: tuple[int, ...]
-    timestamp: float
-    dropped: int
-
-
-class DriverRow(NamedTuple):
-    """What a sender reported of one of its drivers, and when, epoch seconds."""
-
-    sender: str
-    reported_at: float
-    status: measurement.DriverStatus
-
-
-class State(NamedTuple):
-    """All that counting goes on from; the dicts are the caller's own.
-
-    :ivar records: by probe id, those off the list included.
-    :ivar senders: by instance.
-    :ivar unlisted: probes that left the list.
-    """
-
-    version: int
-    records: dict[str, record.Record]
-    senders: dict[str, Sender]
-    tallies: dict[str, int]
-    unlisted: set[str]
-
-
-class Changes(NamedTuple):
-    """What one save writes.
-
-    :ivar version: that was loaded, or that the last save led to.
-    :ivar records: changed ones; they are listed from now on.
-    :ivar tallies: absolute values; one not named keeps its own.
-    :ivar probes_body: None leaves it as it is; so with ``probe_ids_body``.
-    :ivar unlisted: probes that leave the list, after ``records`` were
-        written; their records stay.
-    :ivar forget_senders_before: epoch seconds; senders not heard since are
-        removed.
-    :ivar forget_drivers: wattmeter and sender of reports to remove.
-    """
-
-    version: int
-    records: Iterable[record.Record] = ()
-    senders: Iterable[Sender] = ()
-    tallies: Mapping[str, int] = MappingProxyType({})
-    drivers: Iterable[DriverRow] = ()
-    probes_body: bytes | None = None
-    probe_ids_body: bytes | None = None
-    unlisted: Iterable[str] = ()
-    forget_senders_before: float | None = None
-    forget_drivers: Iterable[tuple[str, str]] = ()
 
 
 class Store:
@@ -122,7 +53,7 @@ class Store:
         self._transactions = transactions
         self._clock = clock or clocks.Clock()
 
-    def load(self) -> State:
+    def load(self) -> state.State:
         """Return all that counting goes on from, as one save left it."""
         with self._reading() as connection:
             for _ in range(_LOAD_TRIES):
@@ -133,7 +64,7 @@ class Store:
                     return state
         raise exception.StoreUnavailable(reason="it changes faster than it can be read")
 
-    def save(self, changes: Changes) -> None:
+    def save(self, changes: state.Changes) -> None:
         """Write all changes, or none, and lead to ``changes.version + 1``.
 
         After StoreUnavailable it is open whether they were written: the
@@ -182,13 +113,13 @@ class Store:
             raise exception.ProbeNotFound(probe_id=probe_id)
         return record.Record(*row)
 
-    def list_drivers(self) -> list[DriverRow]:
+    def list_drivers(self) -> list[state.DriverRow]:
         """Return what was last reported of each wattmeter by each sender, in that order."""
         columns = tables.DRIVERS.c
         query = sa.select(columns.sender, columns.reported_at, columns.status)
         with self._reading() as connection:
             rows = connection.execute(query.order_by(columns.wattmeter, columns.sender)).all()
-        return [DriverRow(sender, at, _status_of(text)) for sender, at, text in rows]
+        return [state.DriverRow(sender, at, _status_of(text)) for sender, at, text in rows]
 
     def get_tallies(self) -> dict[str, int]:
         """Return the collector's counters."""
@@ -204,7 +135,7 @@ class Store:
         with transaction.translated_errors(), context as connection:
             yield connection
 
-    def _advance(self, connection: sa.Connection, changes: Changes) -> None:
+    def _advance(self, connection: sa.Connection, changes: state.Changes) -> None:
         """Lead to the next version, and hold its row against others until the end."""
         columns = tables.SNAPSHOT.c
         bodies = {"probes_body": changes.probes_body, "probe_ids_body": changes.probe_ids_body}
@@ -237,7 +168,7 @@ def _get_version(connection: sa.Connection) -> int:
     return version
 
 
-def _load(connection: sa.Connection, version: int) -> State:
+def _load(connection: sa.Connection, version: int) -> state.State:
     query = sa.select(*_RECORD_COLUMNS, tables.RECORDS.c.listed)
     records, unlisted = {}, set()
     for *values, listed in connection.execute(query):
@@ -245,7 +176,7 @@ def _load(connection: sa.Connection, version: int) -> State:
         if not listed:
             unlisted.add(values[0])
     senders = connection.execute(sa.select(tables.SENDERS))
-    return State(
+    return state.State(
         version,
         records,
         {row.instance: _sender_of(row) for row in senders},
@@ -258,7 +189,7 @@ def _load_tallies(connection: sa.Connection) -> dict[str, int]:
     return {row.name: row.value for row in connection.execute(sa.select(tables.TALLIES))}
 
 
-def _forget(connection: sa.Connection, changes: Changes) -> None:
+def _forget(connection: sa.Connection, changes: state.Changes) -> None:
     """Remove what is to go from the list, the senders and the drivers."""
     records, senders, drivers = tables.RECORDS.c, tables.SENDERS.c, tables.DRIVERS.c
     unlisted = [{"gone": probe_id} for probe_id in changes.unlisted]
@@ -277,15 +208,15 @@ def _record_row(known: record.Record) -> upsert.Row:
     return (*_values_of(known), True)
 
 
-def _sender_row(sender: Sender) -> upsert.Row:
+def _sender_row(sender: state.Sender) -> upsert.Row:
     return tuple((sender._asdict() | {"missing": json.dumps(sender.missing)}).values())
 
 
-def _sender_of(row: Any) -> Sender:
-    return Sender(**row._asdict() | {"missing": tuple(json.loads(row.missing))})
+def _sender_of(row: Any) -> state.Sender:
+    return state.Sender(**row._asdict() | {"missing": tuple(json.loads(row.missing))})
 
 
-def _driver_row(row: DriverRow) -> upsert.Row:
+def _driver_row(row: state.DriverRow) -> upsert.Row:
     # In ASCII: an error text may hold what a database refuses, such as NUL.
     return row.status.wattmeter, row.sender, row.reported_at, json.dumps(row.status._asdict())
 

@@ -32,6 +32,7 @@ from energybase.db import transaction
 from kwapi import exception
 from kwapi import measurement
 from kwapi.store import record
+from kwapi.store import state as states
 from kwapi.store import store
 from kwapi.store import tables
 
@@ -103,20 +104,20 @@ def make(probe_id: str, kwh: float = 0.0, **values: object) -> record.Record:
     return known
 
 
-def stamp(version: int, probes: int) -> store.Changes:
+def stamp(version: int, probes: int) -> states.Changes:
     """Return changes whose every part tells the version they lead to."""
     told = version + 1
-    return store.Changes(
+    return states.Changes(
         version,
         [make(f"p-{i}", float(told)) for i in range(probes)],
-        [store.Sender("run", "host", told, (), 0.0, 0)],
+        [states.Sender("run", "host", told, (), 0.0, 0)],
         {"received": told},
         probes_body=str(told).encode(),
         probe_ids_body=str(told).encode(),
     )
 
 
-def told_by(state: store.State) -> set[float]:
+def told_by(state: states.State) -> set[float]:
     """Return the versions that the parts of a state tell; one, if they belong together."""
     rows = {known.kwh for known in state.records.values()}
     return rows | {state.version, state.tallies["received"], state.senders["run"].sequence}
@@ -133,16 +134,16 @@ class StoreContract:
         assert empty.get_probe_ids() == (0, b'{"probe_ids": []}')
         assert empty.list_drivers() == []
         assert empty.get_tallies() == {}
-        assert empty.load() == store.State(0, {}, {}, {}, set())
+        assert empty.load() == states.State(0, {}, {}, {}, set())
 
     def test_everything_saved_is_loaded(self, database: Database) -> None:
         full = _make_full()
         bare = record.Record("q", 1.0, 2.0)
-        sender = store.Sender("run", "host", 2**40, (3, 5, 2**40 - 1), 1.25, 7)
+        sender = states.Sender("run", "host", 2**40, (3, 5, 2**40 - 1), 1.25, 7)
         database.open().save(
-            store.Changes(0, [full, bare], [sender], {"received": 2**40, "late": 0})
+            states.Changes(0, [full, bare], [sender], {"received": 2**40, "late": 0})
         )
-        assert database.open().load() == store.State(
+        assert database.open().load() == states.State(
             1, {"v-0": full, "q": bare}, {"run": sender}, {"received": 2**40, "late": 0}, set()
         )
         assert database.open().get_record("v-0") == full
@@ -152,23 +153,23 @@ class StoreContract:
     def test_a_value_without_room_is_told_from_an_outage(self, database: Database) -> None:
         """To try again would be of no use; and nothing of that save is kept."""
         written = database.open()
-        too_much = store.Sender("run", "host", 1, (), 1.0, 2**70)
+        too_much = states.Sender("run", "host", 1, (), 1.0, 2**70)
         with pytest.raises(exception.NotStorable):
-            written.save(store.Changes(0, [make("p", 1.0)], [too_much]))
+            written.save(states.Changes(0, [make("p", 1.0)], [too_much]))
         assert written.get_version() == 0
-        written.save(store.Changes(0, [make("p", 1.0)]))
+        written.save(states.Changes(0, [make("p", 1.0)]))
 
     def test_similar_names_are_distinct(self, database: Database) -> None:
         """Case, accents, spaces at the end, quotes: each name is its own."""
         written = database.open()
         records = {name: make(name, float(i), wattmeter=name) for i, name in enumerate(AWKWARD)}
         statuses = [measurement.DriverStatus(name, "snmp", "running", 0.0, 1) for name in AWKWARD]
-        written.save(store.Changes(0, records.values(), tallies=dict.fromkeys(AWKWARD, 1)))
+        written.save(states.Changes(0, records.values(), tallies=dict.fromkeys(AWKWARD, 1)))
         # A second time, so that every row is found again, not only inserted.
-        drivers = [store.DriverRow("host", 0.0, status) for status in statuses]
-        senders = [store.Sender(name, name, 1, (), 0.0, 0) for name in AWKWARD]
+        drivers = [states.DriverRow("host", 0.0, status) for status in statuses]
+        senders = [states.Sender(name, name, 1, (), 0.0, 0) for name in AWKWARD]
         written.save(
-            store.Changes(1, records.values(), senders, dict.fromkeys(AWKWARD, 2), drivers)
+            states.Changes(1, records.values(), senders, dict.fromkeys(AWKWARD, 2), drivers)
         )
         state = written.load()
         assert state.records == records
@@ -182,7 +183,7 @@ class StoreContract:
     def test_any_text_comes_back(self, database: Database, name: str, text: str) -> None:
         written = database.open()
         known = make(name, wattmeter=text, instance=text)
-        written.save(store.Changes(written.get_version(), [known]))
+        written.save(states.Changes(written.get_version(), [known]))
         assert written.get_record(name) == known
         assert written.load().records[name] == known
 
@@ -197,17 +198,17 @@ class StoreContract:
         records = {
             f"p-{i}": make(f"p-{i}", x, timestamp=x, meter_kwh=x) for i, x in enumerate(numbers)
         }
-        written.save(store.Changes(written.get_version(), records.values()))
+        written.save(states.Changes(written.get_version(), records.values()))
         found = written.load().records
         assert {probe_id: found[probe_id] for probe_id in records} == records
 
     def test_a_save_replaces_what_it_names_only(self, database: Database) -> None:
         written = database.open()
         written.save(
-            store.Changes(0, [make("a", 1.0), make("b", 1.0)], tallies={"x": 1, "y": 1},
+            states.Changes(0, [make("a", 1.0), make("b", 1.0)], tallies={"x": 1, "y": 1},
                           probes_body=b"one", probe_ids_body=b"ids")
         )  # fmt: skip
-        written.save(store.Changes(1, [make("b", 2.0)], tallies={"y": 2}, probes_body=b"two"))
+        written.save(states.Changes(1, [make("b", 2.0)], tallies={"y": 2}, probes_body=b"two"))
         state = written.load()
         assert {known.probe_id: known.kwh for known in state.records.values()} == {"a": 1, "b": 2}
         assert state.tallies == {"x": 1, "y": 2}
@@ -216,13 +217,13 @@ class StoreContract:
 
     def test_of_two_records_of_a_probe_the_last_counts(self, database: Database) -> None:
         written = database.open()
-        written.save(store.Changes(0, [make("a", 1.0), make("b"), make("a", 2.0)]))
+        written.save(states.Changes(0, [make("a", 1.0), make("b"), make("a", 2.0)]))
         assert written.get_record("a").kwh == 2.0
 
     def test_bodies_are_bytes(self, database: Database) -> None:
         """Any bytes, a megabyte too."""
         written, body = database.open(), bytes(range(256)) * 8192
-        written.save(store.Changes(0, probes_body=body, probe_ids_body=b""))
+        written.save(states.Changes(0, probes_body=body, probe_ids_body=b""))
         assert written.get_probes_body() == (1, body)
         assert written.get_probe_ids() == (1, b"")
 
@@ -241,39 +242,39 @@ class StoreContract:
         records = [make(f"p{number}", float(number)) for number in range(count)]
         written = database.open()
         for version in (0, 1):
-            written.save(store.Changes(version, records))
+            written.save(states.Changes(version, records))
             assert written.load().records == {known.probe_id: known for known in records}
 
     def test_a_probe_off_the_list_keeps_its_record(self, database: Database) -> None:
         written = database.open()
-        written.save(store.Changes(0, [make("a", 5.0), make("b")]))
-        written.save(store.Changes(1, unlisted=["a", "never seen"]))
+        written.save(states.Changes(0, [make("a", 5.0), make("b")]))
+        written.save(states.Changes(1, unlisted=["a", "never seen"]))
         with pytest.raises(exception.ProbeNotFound):
             written.get_record("a")
         state = written.load()
         assert state.unlisted == {"a"}
         assert state.records["a"].kwh == 5.0
-        written.save(store.Changes(2, [make("a", 6.0)]))
+        written.save(states.Changes(2, [make("a", 6.0)]))
         assert written.load().unlisted == set()
         assert written.get_record("a").kwh == 6.0
 
     def test_a_probe_can_change_and_leave_in_one_save(self, database: Database) -> None:
         written = database.open()
-        written.save(store.Changes(0, [make("a", 5.0)], unlisted=["a"]))
+        written.save(states.Changes(0, [make("a", 5.0)], unlisted=["a"]))
         assert written.load().unlisted == {"a"}
         assert written.load().records["a"].kwh == 5.0
 
     @pytest.mark.parametrize("probe_id", ["b", "A", "a ", "", "a\0", "\ud83d", "a" * 5000, "%"])
     def test_unknown_probe(self, database: Database, probe_id: str) -> None:
-        database.open().save(store.Changes(0, [make("a")]))
+        database.open().save(states.Changes(0, [make("a")]))
         with pytest.raises(exception.ProbeNotFound):
             database.open().get_record(probe_id)
 
     def test_old_senders_are_forgotten(self, database: Database) -> None:
         written = database.open()
-        senders = [store.Sender(f"run-{i}", "host", 1, (), float(i), 0) for i in range(4)]
-        written.save(store.Changes(0, senders=senders))
-        written.save(store.Changes(1, forget_senders_before=2.0))
+        senders = [states.Sender(f"run-{i}", "host", 1, (), float(i), 0) for i in range(4)]
+        written.save(states.Changes(0, senders=senders))
+        written.save(states.Changes(1, forget_senders_before=2.0))
         assert set(written.load().senders) == {"run-2", "run-3"}
 
     def test_drivers(self, database: Database) -> None:
@@ -283,13 +284,13 @@ class StoreContract:
             "rack", "snmp", "failing", 1.5, 3, ("b", "c"), 1.25, "no\0 answer \ud83d 😀", 4
         )
         running = measurement.DriverStatus("rack", "snmp", "running", 2.5, 3)
-        first = [store.DriverRow("one", 1.5, failing), store.DriverRow("two", 1.5, failing)]
-        written.save(store.Changes(0, drivers=first))
+        first = [states.DriverRow("one", 1.5, failing), states.DriverRow("two", 1.5, failing)]
+        written.save(states.Changes(0, drivers=first))
         assert written.list_drivers() == first
-        written.save(store.Changes(1, drivers=[store.DriverRow("two", 2.5, running)]))
-        assert written.list_drivers() == [first[0], store.DriverRow("two", 2.5, running)]
-        written.save(store.Changes(2, forget_drivers=[("rack", "one"), ("rack", "three")]))
-        assert written.list_drivers() == [store.DriverRow("two", 2.5, running)]
+        written.save(states.Changes(1, drivers=[states.DriverRow("two", 2.5, running)]))
+        assert written.list_drivers() == [first[0], states.DriverRow("two", 2.5, running)]
+        written.save(states.Changes(2, forget_drivers=[("rack", "one"), ("rack", "three")]))
+        assert written.list_drivers() == [states.DriverRow("two", 2.5, running)]
 
     def test_a_save_from_another_version_is_refused_and_changes_nothing(
         self, database: Database

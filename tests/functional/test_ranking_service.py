@@ -32,6 +32,7 @@ from kwapi import conf as kwapi_conf
 from kwapi.api import app
 from kwapi.store import record
 from kwapi.store import snapshot
+from kwapi.store import state
 from kwapi.store import store as kwapi_store
 from kwapi.store import tables
 from tests import conftest
@@ -101,7 +102,7 @@ class Kwapi:
             records = [record.Record(name, now, watts, 1.0) for name, watts in self.watts.items()]
             shown.update(records)
             self._store.save(
-                kwapi_store.Changes(self._version, records=records, probes_body=shown.probes_body())
+                state.Changes(self._version, records=records, probes_body=shown.probes_body())
             )
             self._version = self._store.get_version()
 

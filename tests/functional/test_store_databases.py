@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from energybase.db import migration
 from kwapi import exception
-from kwapi.store import store
+from kwapi.store import state
 from kwapi.store import tables
 from tests.contracts import store as store_contract
 from tests.servers import databases
@@ -74,7 +74,7 @@ def test_a_connection_lost_in_the_midst_of_a_save(
     kept.save(store_contract.stamp(0, 3))
     changes = store_contract.stamp(1, 3)
 
-    def stopping() -> Iterator[store.Sender]:
+    def stopping() -> Iterator[state.Sender]:
         server.stop()
         yield from changes.senders
 

@@ -25,7 +25,7 @@ from climate.ranking import store as ranking_store
 from energybase.db import migration
 from kwapi.cmd import manage
 from kwapi.store import record
-from kwapi.store import store
+from kwapi.store import state as states
 from kwapi.store import tables
 from tests.contracts import climate_database
 from tests.contracts import store as store_contract
@@ -297,7 +297,7 @@ def test_kwapi(url: str, conf: str, capsys: pytest.CaptureFixture[str]) -> None:
 
     known = state.records["lyon.node-1"]
     known.kwh += 1.0
-    kept.save(store.Changes(4711, [known]))
+    kept.save(states.Changes(4711, [known]))
     assert kept.get_record("lyon.node-1").kwh == _RECORD["kwh"] + 1.0
     assert kept.get_record("LYON.node-1").kwh == 0.1
 

@@ -17,6 +17,7 @@ from kwapi import measurement
 from kwapi.api import app
 from kwapi.store import record
 from kwapi.store import snapshot
+from kwapi.store import state as states
 from kwapi.store import store
 from kwapi.store import tables
 
@@ -61,17 +62,17 @@ def make_records() -> list[record.Record]:
     return [first, *odd, *many]
 
 
-def make_drivers() -> list[store.DriverRow]:
+def make_drivers() -> list[states.DriverRow]:
     """Return what the drivers said: well, badly, and nothing for long."""
     well = measurement.DriverStatus("rack-1", "snmp", "running", NOW - 60, 24, ("A",), NOW - 1)
     badly = measurement.DriverStatus(
         "rack-2", "snmp", "failing", NOW - 30, 8, (), None, "192.0.2.1 does not answer", 3
     )
     return [
-        store.DriverRow("host-1", NOW - 10, well),
-        store.DriverRow("host-1", NOW - 10, badly),
-        store.DriverRow("host-2", NOW - 61, well._replace(wattmeter="rack-3")),
-        store.DriverRow("host-0", NOW - 500, well._replace(driver="dummy", state="failing")),
+        states.DriverRow("host-1", NOW - 10, well),
+        states.DriverRow("host-1", NOW - 10, badly),
+        states.DriverRow("host-2", NOW - 61, well._replace(wattmeter="rack-3")),
+        states.DriverRow("host-0", NOW - 500, well._replace(driver="dummy", state="failing")),
     ]
 
 
@@ -81,7 +82,7 @@ def fill(kept: store.Store) -> None:
     shown = snapshot.Snapshot()
     shown.update(records)
     kept.save(
-        store.Changes(
+        states.Changes(
             0,
             records=records,
             drivers=make_drivers(),

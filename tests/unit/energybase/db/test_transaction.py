@@ -14,6 +14,7 @@ from oslo_config import cfg
 from energybase import exception
 from energybase.db import migration
 from energybase.db import transaction
+from kwapi.store import state
 from kwapi.store import store
 from kwapi.store import tables
 from tests.contracts import store as store_contract
@@ -145,7 +146,7 @@ def test_a_failure_shows_no_values(caplog: pytest.LogCaptureFixture, tmp_path: P
     migration.upgrade(database.engine(), tables.SCHEMA)
     known = store_contract.make("private", kwh=None)  # type: ignore[arg-type]
     with pytest.raises(exception.StoreUnavailable) as caught:
-        database.open().save(store.Changes(0, [known]))
+        database.open().save(state.Changes(0, [known]))
     assert "private" not in caplog.text + str(caught.value.__cause__)
 
 

@@ -7,12 +7,14 @@ import pytest
 
 from kwapi import measurement
 from kwapi.api import drivers
-from kwapi.store import store
+from kwapi.store import state as states
 
 
-def row(wattmeter: str, sender: str, reported_at: float, state: str = "running") -> store.DriverRow:
+def row(
+    wattmeter: str, sender: str, reported_at: float, state: str = "running"
+) -> states.DriverRow:
     status = measurement.DriverStatus(wattmeter, "snmp", state, 0.0, 1)
-    return store.DriverRow(sender, reported_at, status)
+    return states.DriverRow(sender, reported_at, status)
 
 
 @pytest.mark.parametrize(

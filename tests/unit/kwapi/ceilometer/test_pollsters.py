@@ -19,6 +19,7 @@ from energybase.web import server
 from kwapi.ceilometer import samples
 from kwapi.store import record as records
 from kwapi.store import snapshot
+from kwapi.store import state
 from kwapi.store import store as stores
 from tests.fakes import ceilometer_agent as polling
 from tests.fakes import keystone as middleware
@@ -430,7 +431,7 @@ def fill(store: stores.Store) -> None:
     shown = snapshot.Snapshot()
     first = records.Record("node-1", now(), 240.0, 12.5, "pdu-1", period_seconds=1.0)
     shown.update([first, records.Record("node-2", now(), 50.5, 1e-9)])
-    store.save(stores.Changes(0, probes_body=shown.probes_body()))
+    store.save(state.Changes(0, probes_body=shown.probes_body()))
 
 
 def test_the_dynamic_pollsters_send_the_same(

@@ -20,7 +20,7 @@ from kwapi.bus import batch as batches
 from kwapi.ceilometer import publisher as publishers
 from kwapi.ceilometer import samples
 from kwapi.collector import collector
-from kwapi.store import store as stores
+from kwapi.store import state as states
 from tests import conftest
 
 #: The beginning of a slot of a minute.
@@ -56,16 +56,16 @@ class Memory:
     """A store that outlives the processes of a test; a fault may come before or after it writes."""
 
     def __init__(self, faults: Iterator[str]) -> None:
-        self.state = stores.State(0, {}, {}, {}, set())
+        self.state = states.State(0, {}, {}, {}, set())
         self._faults = faults
 
-    def load(self) -> stores.State:
+    def load(self) -> states.State:
         return copy.deepcopy(self.state)
 
-    def list_drivers(self) -> list[stores.DriverRow]:
+    def list_drivers(self) -> list[states.DriverRow]:
         return []
 
-    def save(self, changes: stores.Changes) -> None:
+    def save(self, changes: states.Changes) -> None:
         fault = next(self._faults)
         fail(fault, "before")
         if changes.version != self.state.version:
@@ -73,7 +73,7 @@ class Memory:
         records = self.state.records | {r.probe_id: copy.copy(r) for r in changes.records}
         senders = self.state.senders | {s.instance: s for s in changes.senders}
         tallies = dict(changes.tallies)
-        self.state = stores.State(changes.version + 1, records, senders, tallies, set())
+        self.state = states.State(changes.version + 1, records, senders, tallies, set())
         fail(fault, "after")
 
 

@@ -19,6 +19,7 @@ from kwapi import signing
 from kwapi.bus import batch as batches
 from kwapi.collector import collector
 from kwapi.store import record
+from kwapi.store import state
 from kwapi.store import store as stores
 from kwapi.store import tables
 from tests import conftest
@@ -48,13 +49,13 @@ class Flaky:
     def __init__(self, store: stores.Store, *faults: str) -> None:
         self._store, self._faults = store, list(faults)
 
-    def load(self) -> stores.State:
+    def load(self) -> state.State:
         return self._store.load()
 
-    def list_drivers(self) -> list[stores.DriverRow]:
+    def list_drivers(self) -> list[state.DriverRow]:
         return self._store.list_drivers()
 
-    def save(self, changes: stores.Changes) -> None:
+    def save(self, changes: state.Changes) -> None:
         fault = self._faults.pop(0) if self._faults else "none"
         if fault == "before":
             raise exception.StoreUnavailable(reason="gone")

@@ -14,13 +14,13 @@ from kwapi import measurement
 from kwapi import signing
 from kwapi.bus import batch as batches
 from kwapi.collector import ledger
-from kwapi.store import store
+from kwapi.store import state as states
 
 NOW = 1_700_000_000.0
 
 
-def books(state: store.State | None = None, **rules: float) -> ledger.Ledger:
-    return ledger.Ledger(state or store.State(0, {}, {}, {}, set()), ledger.Rules(**rules), NOW)
+def books(state: states.State | None = None, **rules: float) -> ledger.Ledger:
+    return ledger.Ledger(state or states.State(0, {}, {}, {}, set()), ledger.Rules(**rules), NOW)
 
 
 def message(
@@ -40,14 +40,14 @@ def reading(seconds: float, watts: float = 3600.0, probe: str = "p") -> measurem
     return measurement.Reading("pdu", NOW + seconds, (probe,), (watts,), (), 5.0, 1.0)
 
 
-def apply(to: ledger.Ledger, *messages: batches.Message, now: float = NOW + 1000) -> store.Changes:
+def apply(to: ledger.Ledger, *messages: batches.Message, now: float = NOW + 1000) -> states.Changes:
     to.apply(batches.Batch(messages, collections.Counter()), now)
     changes = to.changes()
     assert changes is not None
     return changes
 
 
-def only(changes: store.Changes) -> float:
+def only(changes: states.Changes) -> float:
     (record,) = changes.records
     return record.kwh
 
@@ -167,7 +167,7 @@ def rack(seconds: float, **change: object) -> measurement.Reading:
     return made._replace(**change)  # type: ignore[arg-type]
 
 
-def kwhs(changes: store.Changes) -> dict[str, float]:
+def kwhs(changes: states.Changes) -> dict[str, float]:
     return {r.probe_id: pytest.approx(r.kwh) for r in changes.records}
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from energybase.db import migration
 from kwapi import exception
 from kwapi.store import record
+from kwapi.store import state
 from kwapi.store import store
 from kwapi.store import tables
 from tests import conftest
@@ -40,7 +41,7 @@ def test_written_at(database: store_contract.Database, fake_clock: conftest.Fake
     """The snapshot says when it was written."""
     written = store.Store(database.build(), fake_clock)
     fake_clock.set_wall(1234.5)
-    written.save(store.Changes(0))
+    written.save(state.Changes(0))
     with database.engine().connect() as connection:
         assert connection.scalar(sa.select(tables.SNAPSHOT.c.written_at)) == 1234.5
 
@@ -59,7 +60,7 @@ def test_no_tables(tmp_path: Path) -> None:
     """A database nobody upgraded."""
     bare = store_contract.Database(f"sqlite:///{tmp_path}/kwapi.sqlite").open()
     with pytest.raises(exception.StoreUnavailable) as caught:
-        bare.save(store.Changes(0))
+        bare.save(state.Changes(0))
     assert caught.value.details["reason"] == "no such table: snapshot"
 
 
