@@ -34,6 +34,7 @@ from climate.db import models
 from climate.ranking import board
 from climate.ranking import history
 from climate.ranking import manager
+from climate.ranking import observed as observations
 from climate.ranking import options
 from climate.ranking import performance
 from climate.ranking import store as stores
@@ -101,7 +102,7 @@ def measure(title: str, url: str, given: argparse.Namespace) -> None:
     def count() -> None:
         at = next(moments)
         samples = {
-            name: stores.Sample(float(at), 0.5, one)
+            name: observations.Sample(float(at), 0.5, one)
             for name, one in zip(capacities["names"], watts.tolist())
         }
         store.add(at, samples)

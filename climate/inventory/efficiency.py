@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from oslo_context import context
 
+from climate.inventory import figures
 from climate.inventory import host
-from climate.inventory import manager
 from climate.rpc import ranking as rankings
 from energybase import exception
 from energybase import outage
@@ -72,9 +72,9 @@ class Efficiency:
         if known is None:
             return of
         filled = {}
-        if known.flop_per_watt is not None and manager.find_flop_per_watt(of.properties) is None:
+        if known.flop_per_watt is not None and figures.find_flop_per_watt(of.properties) is None:
             filled["flop_per_watt"] = known.flop_per_watt
-        if known.watts is not None and manager.find_watts(of.properties) is None:
+        if known.watts is not None and figures.find_watts(of.properties) is None:
             filled["watts"] = known.watts
         # Another mapping: the source may keep its own.
         return of._replace(properties={**of.properties, **filled}) if filled else of

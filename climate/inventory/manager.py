@@ -8,7 +8,6 @@ parsed in memory, since ten thousand hosts take part of a second to read.
 from __future__ import annotations
 
 import json
-import math
 import threading
 from collections.abc import Iterable
 from typing import Any
@@ -17,6 +16,7 @@ from typing import NamedTuple
 from oslo_context import context
 
 from climate import exception
+from climate.inventory import figures
 from climate.inventory import host
 from climate.inventory import properties as expressions
 from climate.inventory import store as stores
@@ -24,10 +24,6 @@ from climate.rpc import inventory as rpc
 from climate.rpc import transport
 
 #: Where a host's own property is looked for; Nova's operators set the second.
-_WATTS = (("watts",), ("aggregate_metadata", "watts"))
-_FLOP_PER_WATT = (("flop_per_watt",), ("aggregate_metadata", "flop_per_watt"))
-_NO_CPU: dict[str, Any] = {}
-_VCPUS, _VCPUS_USED = (("vcpus",),), (("vcpus_used",),)
 
 
 class Limits(NamedTuple):
@@ -74,8 +70,8 @@ class _Snapshot:
         self.hosts = {row.id: _know(row, sharing) for row in rows}
         self.by_name = {known.name: known for known in self.hosts.values()}
         self.candidates = [k for k in self.hosts.values() if k.status != host.MISSING]
-        self.tiers = _tiers([known.view for known in self.candidates])
-        self.watts = [find_watts(known.view) for known in self.candidates]
+        self.tiers = figures.rank_tiers([known.view for known in self.candidates])
+        self.watts = [figures.find_watts(known.view) for known in self.candidates]
 
 
 class Inventory:
@@ -153,14 +149,14 @@ class Inventory:
         """Return what all hosts are that are not missing, and how much of them is in use."""
         candidates = self._load().candidates
         views = [known.view for known in candidates]
-        cpu, cpus = _number_cpus(views)
-        vcpus = [_find_number(view, _VCPUS) for view in views]
+        cpu, cpus = figures.number_cpus(views)
+        vcpus = [figures.find_vcpus(view) for view in views]
         return {
             "ids": [known.id for known in candidates],
             "names": [known.name for known in candidates],
             "on": [known.status == host.UP for known in candidates],
             "vcpus": [None if number is None else int(number) for number in vcpus],
-            "vcpus_used": [_find_number(view, _VCPUS_USED) for view in views],
+            "vcpus_used": [figures.find_vcpus_used(view) for view in views],
             "cpu": cpu,
             "cpus": cpus,
         }
@@ -215,16 +211,6 @@ class Endpoint:
         return self._inventory.list_names(ids)
 
 
-def find_watts(properties: dict[str, Any]) -> float | None:
-    """Return the watts that a host's source, or its aggregates, say it uses."""
-    return _find_number(properties, _WATTS)
-
-
-def find_flop_per_watt(properties: dict[str, Any]) -> float | None:
-    """Return the flop/W that a host's source, or its aggregates, say it has."""
-    return _find_number(properties, _FLOP_PER_WATT)
-
-
 def _is_id(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
@@ -243,47 +229,6 @@ def _find(snapshot: _Snapshot, host_id: int | str) -> _Known | None:
     if known is None and host_id.isascii() and host_id.isdecimal() and len(host_id) < 20:
         known = snapshot.hosts.get(int(host_id))
     return known
-
-
-def _tiers(views: list[dict[str, Any]]) -> list[int]:
-    """Return which hosts are to be preferred: those on, then the best flop per watt."""
-    ranks = []
-    for view in views:
-        flop_per_watt = find_flop_per_watt(view)
-        ranks.append((not view["on"], flop_per_watt is None, -(flop_per_watt or 0.0)))
-    order = {rank: tier for tier, rank in enumerate(sorted(set(ranks)))}
-    return [order[rank] for rank in ranks]
-
-
-def _find_number(view: dict[str, Any], paths: Iterable[tuple[str, ...]]) -> float | None:
-    """Return the first of some properties that is a number, not negative."""
-    for path in paths:
-        value: Any = view
-        for key in path:
-            value = value.get(key) if isinstance(value, dict) else None
-        try:
-            number = float(value) if isinstance(value, int | float | str) else math.nan
-        except (ValueError, OverflowError):
-            continue
-        if not isinstance(value, bool) and math.isfinite(number) and number >= 0:
-            return number
-    return None
-
-
-def _number_cpus(views: list[dict[str, Any]]) -> tuple[list[int], list[dict[str, Any]]]:
-    """Return which CPU each host has, and the different ones."""
-    # By identity: a snapshot keeps what is alike once.
-    numbers: dict[int, int] = {}
-    cpus: list[dict[str, Any]] = []
-    cpu = []
-    for view in views:
-        info = view.get("cpu_info")
-        known = info if isinstance(info, dict) else _NO_CPU
-        if id(known) not in numbers:
-            numbers[id(known)] = len(cpus)
-            cpus.append(known)
-        cpu.append(numbers[id(known)])
-    return cpu, cpus
 
 
 def _count_excluded(snapshot: _Snapshot, wanted: expressions.Expression) -> list[rpc.Excluded]:

@@ -17,9 +17,9 @@ import numpy as np
 from numpy import typing as npt
 
 from climate.ranking import efficiency
+from climate.ranking import observed as observations
 from climate.ranking import performance
 from climate.ranking import power_model
-from climate.ranking import store
 from climate.rpc import inventory as inventories
 from climate.rpc import ranking as rpc
 
@@ -41,7 +41,7 @@ class Seen(NamedTuple):
     as_of: int
     capacities: inventories.Capacities
     watts: Floats
-    observed: store.Observed
+    observed: observations.Observed
 
 
 #: Before anything was looked at.
@@ -49,7 +49,7 @@ NOTHING = Seen(
     0,
     {"ids": [], "names": [], "on": [], "vcpus": [], "vcpus_used": [], "cpu": [], "cpus": []},
     np.zeros(0),
-    store.Observed(),
+    observations.Observed(),
 )
 
 

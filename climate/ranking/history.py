@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from climate.ranking import observed
 from climate.ranking import power_model
 from climate.ranking import store as stores
 
@@ -29,10 +30,10 @@ class History:
 
     def __init__(self, store: stores.Store) -> None:
         self._store = store
-        self._blocks: dict[tuple[int, int], stores.Observed] = {}
+        self._blocks: dict[tuple[int, int], observed.Observed] = {}
         self._summed: tuple[int, int] | None = None
-        self._older = stores.Observed()
-        self.observed = stores.Observed()
+        self._older = observed.Observed()
+        self.observed = observed.Observed()
 
     def refresh(self, now: int, window_hours: int, *, forget: bool) -> None:
         """Take up what was counted since.
@@ -52,7 +53,7 @@ class History:
         latest = self._store.sum_up(newest, hour + 2 * stores.HOUR_SECONDS)
         self.observed = _add([self._older, latest])
 
-    def _load_blocks(self, begins_at: int, ends_at: int) -> list[stores.Observed]:
+    def _load_blocks(self, begins_at: int, ends_at: int) -> list[observed.Observed]:
         first = begins_at + _BLOCK_SECONDS - begins_at % _BLOCK_SECONDS
         cuts = [begins_at, *range(first, ends_at, _BLOCK_SECONDS), ends_at]
         wanted = [cut for cut in itertools.pairwise(cuts) if cut[0] < cut[1]]
@@ -64,8 +65,8 @@ class History:
         return list(self._blocks.values())
 
 
-def _add(parts: Sequence[stores.Observed]) -> stores.Observed:
+def _add(parts: Sequence[observed.Observed]) -> observed.Observed:
     hosts = tuple(dict.fromkeys(itertools.chain.from_iterable(part.hosts for part in parts)))
     aligned = [part.align(hosts) for part in parts]
     statistics = sum((part.statistics for part in aligned), power_model.Statistics())
-    return stores.Observed(hosts, statistics, np.sum([part.hours for part in aligned], axis=0))
+    return observed.Observed(hosts, statistics, np.sum([part.hours for part in aligned], axis=0))

@@ -17,6 +17,7 @@ from oslo_context import context
 from climate import exception
 from climate.ranking import board
 from climate.ranking import efficiency
+from climate.ranking import observed
 from climate.ranking import options as ranking_options
 from climate.ranking import performance
 from climate.ranking import recorded
@@ -99,7 +100,7 @@ class Ranking:
     def _refresh(self) -> board.Board:
         """Take up what was recorded meanwhile; without the database, go on with what is known."""
         with self._lock:
-            loaded, failure = stores.Recorded(self._version, None), None
+            loaded, failure = observed.Recorded(self._version, None), None
             try:
                 loaded = self._store.load_performances(self._version)
             except floor.StoreUnavailable as exc:

@@ -18,6 +18,7 @@ from oslo_context import context
 from climate.ranking import board
 from climate.ranking import history
 from climate.ranking import manager
+from climate.ranking import observed as observations
 from climate.ranking import options as ranking_options
 from climate.ranking import probes
 from climate.ranking import store as stores
@@ -155,17 +156,17 @@ class Sampler:
         self._kwapi_outage.note(failure)
         return failure is None
 
-    def _sample(self, measured: Mapping[str, probes.Measured]) -> dict[str, stores.Sample]:
+    def _sample(self, measured: Mapping[str, probes.Measured]) -> dict[str, observations.Sample]:
         """Return what is to be counted: of hosts that are on."""
         capacities = self._seen.capacities
         known = np.nan_to_num(board.loads(capacities), nan=_ASSUMED_LOAD).tolist()
         return {
-            name: stores.Sample(measured[name].measured_at, load, measured[name].watts)
+            name: observations.Sample(measured[name].measured_at, load, measured[name].watts)
             for name, on, load in zip(capacities["names"], capacities["on"], known)
             if on and name in measured
         }
 
-    def _keep(self, moment: int, samples: Mapping[str, stores.Sample]) -> bool:
+    def _keep(self, moment: int, samples: Mapping[str, observations.Sample]) -> bool:
         """Have samples counted, and take up what all services counted; return whether it went."""
         failure: object = None
         try:

@@ -8,18 +8,16 @@ them, and says which moment was observed already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
-from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
-from typing import NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
 
 from climate.db import models
+from climate.ranking import observed
 from climate.ranking import performance
 from climate.ranking import power_model
 from energybase import exception
@@ -35,45 +33,6 @@ _TABLE = models.OBSERVATIONS.c
 _SUMS = ("n", "sum_load", "sum_watts", "sum_load2", "sum_load_watts", "sum_watts2")
 
 
-class Sample(NamedTuple):
-    """What was observed of a host at a moment.
-
-    :ivar measured_at: epoch seconds, of the measurement.
-    :ivar load: 0 to 1.
-    """
-
-    measured_at: float
-    load: float
-    watts: float
-
-
-class Observed(NamedTuple):
-    """What was observed of some hosts in a time; ``hours``: of each, in how many of them."""
-
-    hosts: Sequence[str] = ()
-    statistics: power_model.Statistics = power_model.Statistics(*np.zeros((8, 0)))
-    hours: Any = np.zeros(0)
-
-    def align(self, hosts: Iterable[str]) -> Observed:
-        """Return the same of these hosts, in this order; nothing of one that is unknown."""
-        wanted = tuple(hosts)
-        places = {host: place for place, host in enumerate(self.hosts)}
-        order = np.array([places.get(host, -1) for host in wanted], dtype=int)
-        nothing = (*power_model.Statistics(), 0)
-        columns = [
-            np.append(column, fill)[order]
-            for column, fill in zip((*self.statistics, self.hours), nothing)
-        ]
-        return Observed(wanted, power_model.Statistics(*columns[:-1]), columns[-1])
-
-
-class Recorded(NamedTuple):
-    """Performances by host, as of a version; None if there is nothing newer."""
-
-    version: int
-    performances: dict[str, performance.Performance] | None
-
-
 class Store:
     """The database, as sampler and manager see it.  Any number of threads may use one.
 
@@ -84,7 +43,7 @@ class Store:
         """Use the transactions that :func:`energybase.db.transaction.build` returned."""
         self._transactions = transactions
 
-    def add(self, sampled_at: int, samples: Mapping[str, Sample]) -> bool:
+    def add(self, sampled_at: int, samples: Mapping[str, observed.Sample]) -> bool:
         """Count a sample of each host, unless another service did so at that moment.
 
         One whose measurement was counted before is left out: two moments may
@@ -107,7 +66,7 @@ class Store:
             upsert.upsert(connection, models.OBSERVATIONS, rows)
         return True
 
-    def sum_up(self, begins_at: int, ends_at: int) -> Observed:
+    def sum_up(self, begins_at: int, ends_at: int) -> observed.Observed:
         """Return what was observed in the hours that begin in [begins_at, ends_at)."""
         columns = [
             sa.func.count(),
@@ -123,11 +82,11 @@ class Store:
         with self._reading() as connection:
             rows = connection.execute(query).all()
         if not rows:
-            return Observed()
+            return observed.Observed()
         hosts, *numbers = zip(*rows)
         # Sums of whole numbers are decimals on some databases.
         hours, *statistics = (np.array(column, dtype=float) for column in numbers)
-        return Observed(hosts, power_model.Statistics(*statistics), hours)
+        return observed.Observed(hosts, power_model.Statistics(*statistics), hours)
 
     def forget(self, before: int, after: int) -> None:
         """Remove what was observed before a moment, or after one: by a clock that was wrong."""
@@ -152,7 +111,7 @@ class Store:
             own = models.PERFORMANCES.c.host == host
             connection.execute(sa.delete(models.PERFORMANCES).where(own))
 
-    def load_performances(self, seen_version: int = -1) -> Recorded:
+    def load_performances(self, seen_version: int = -1) -> observed.Recorded:
         """Return all that is recorded, if there is something newer; -1: in any case."""
         table = models.PERFORMANCES.c
         with self._reading() as connection:
@@ -161,13 +120,13 @@ class Store:
             if version is None:
                 raise _without_row()
             if version == seen_version:
-                return Recorded(version, None)
+                return observed.Recorded(version, None)
             rows = connection.execute(sa.select(table.host, table.flops, table.detail)).all()
         recorded = {
             host: performance.Performance(flops, performance.BENCHMARK, detail)
             for host, flops, detail in rows
         }
-        return Recorded(version, recorded)
+        return observed.Recorded(version, recorded)
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
@@ -216,7 +175,7 @@ def _list_rows(connection: sa.Connection, hour: int) -> dict[str, power_model.St
 
 
 def _count(
-    hour: int, host: str, sample: Sample, known: power_model.Statistics | None
+    hour: int, host: str, sample: observed.Sample, known: power_model.Statistics | None
 ) -> tuple[Any, ...]:
     """Return the row of a host with one more sample."""
     # By hand: ten thousand times a minute, and the driver wants plain numbers.

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from climate.db import models
+from climate.ranking import observed as observations
 from climate.ranking import performance
 from climate.ranking import power_model
 from climate.ranking import store
@@ -32,13 +33,13 @@ def open_store(database: inventory.Database) -> store.Store:
     return store.Store(database.build())
 
 
-def sample(load: float, watts: float, measured_at: float = NOW) -> store.Sample:
+def sample(load: float, watts: float, measured_at: float = NOW) -> observations.Sample:
     """Return a sample."""
-    return store.Sample(measured_at, load, watts)
+    return observations.Sample(measured_at, load, watts)
 
 
 def statistics_of(
-    observed: store.Observed, host: str
+    observed: observations.Observed, host: str
 ) -> tuple[power_model.Statistics, float] | None:
     """Return what was observed of a host, and in how many hours."""
     if host not in observed.hosts:
@@ -53,7 +54,7 @@ class StoreContract:
     def test_empty(self, database: inventory.Database) -> None:
         kept = open_store(database)
         assert len(kept.sum_up(0, EVER).hosts) == 0
-        assert kept.load_performances() == store.Recorded(0, {})
+        assert kept.load_performances() == observations.Recorded(0, {})
 
     def test_samples_of_several_hours_are_summed_up(self, database: inventory.Database) -> None:
         kept = open_store(database)

@@ -12,8 +12,8 @@ from oslo_context import context
 
 from climate import exception
 from climate.ranking import board
+from climate.ranking import observed as observations
 from climate.ranking import power_model
-from climate.ranking import store
 from climate.rpc import inventory as inventories
 from kwapi import client
 from tests import conftest
@@ -59,7 +59,7 @@ def seen(
     ]
     known = [name in samples for name in told["names"]]
     of_known = [row for row, is_known in zip(rows, known) if is_known]
-    observed = store.Observed(
+    observed = observations.Observed(
         tuple(name for name in told["names"] if name in samples),
         power_model.Statistics(*np.array(of_known, dtype=float).reshape(-1, 8).T),
         np.array([len(samples[name]) for name in told["names"] if name in samples], dtype=float),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import strategies
 
 from climate.ranking import history
+from climate.ranking import observed
 from climate.ranking import power_model
 from climate.ranking import store
 from energybase import exception
@@ -29,7 +30,7 @@ class Rows(store.Store):
         key = moment // HOUR * HOUR, host
         self.rows[key] = self.rows.get(key, NOTHING) + power_model.Statistics.of(0.5, watts)
 
-    def sum_up(self, begins_at: int, ends_at: int) -> store.Observed:
+    def sum_up(self, begins_at: int, ends_at: int) -> observed.Observed:
         self.read.append((begins_at // HOUR, ends_at // HOUR))
         if self.fail_at == len(self.read):
             raise exception.StoreUnavailable(reason="by a test")
@@ -39,9 +40,9 @@ class Rows(store.Store):
                 found.setdefault(host, []).append(statistics)
         columns = zip(*(sum(rows, NOTHING) for rows in found.values()))
         if not found:
-            return store.Observed()
+            return observed.Observed()
         hours = [float(len(rows)) for rows in found.values()]
-        return store.Observed(tuple(found), power_model.Statistics(*columns), hours)
+        return observed.Observed(tuple(found), power_model.Statistics(*columns), hours)
 
     def forget(self, before: int, after: int) -> None:
         self.rows = {key: row for key, row in self.rows.items() if before <= key[0] <= after}

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from climate.ranking import observed as observations
 from climate.ranking import power_model
-from climate.ranking import store
 from energybase import exception
 from tests.contracts import inventory
 from tests.contracts import ranking
@@ -29,11 +29,11 @@ def test_without_a_database(tmp_path: Path) -> None:
 
 def test_nothing_is_observed_of_a_host_that_is_unknown() -> None:
     one = power_model.Statistics.of(0.5, 100)
-    observed = store.Observed(("a",), power_model.Statistics(*np.array([one]).T), np.ones(1))
+    observed = observations.Observed(("a",), power_model.Statistics(*np.array([one]).T), np.ones(1))
     aligned = observed.align(["b", "a", "c"])
     assert aligned.hosts == ("b", "a", "c")
     assert aligned.statistics.n.tolist() == [0, 1, 0]
     assert aligned.statistics.min_watts.tolist() == [np.inf, 100, np.inf]
     assert aligned.hours.tolist() == [0, 1, 0]
-    assert store.Observed().align(["a"]).statistics.max_watts.tolist() == [-np.inf]
+    assert observations.Observed().align(["a"]).statistics.max_watts.tolist() == [-np.inf]
     assert observed.align([]).statistics.n.tolist() == []
