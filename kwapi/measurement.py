@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a wattmeter said: the values that travel from drivers to consumers.
+"""Measurements and drivers' states: the values that travel from drivers to consumers.
 
-Owns their shape and units, and the text they travel as.  Who signs that text
-is :mod:`kwapi.signing`; how it travels is :mod:`kwapi.bus`.
+Owns their shape and units, and the JSON text they travel as.
+:mod:`kwapi.signing` signs that text, :mod:`kwapi.bus` carries it.
+
+Sender and receiver may be of different releases.  A receiver passes over
+members that it does not know, at every level, and gives optional members that
+are missing their defaults; a missing required member makes a message malformed.
+So a new release adds optional members, and takes none away.
 
 A *measurement* is what one probe said at an instant.  A *reading* is what one
 wattmeter said at an instant: the measurements of its probes, in columns, since
@@ -15,6 +20,7 @@ import functools
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
@@ -169,9 +175,19 @@ def _floats(kinds: frozenset[type], numbers: tuple[Any, ...]) -> tuple[Any, ...]
     return tuple(None if number is None else float(number) for number in numbers)
 
 
+def to_status(document: Mapping[str, Any]) -> DriverStatus:
+    """Return the status that a JSON object holds, its values not checked.
+
+    :raises KeyError: a required member is missing.
+    """
+    # Whoever wrote it may be of another release, with members of its own.
+    values = {name: document[name] for name in _STATUS_REQUIRED}
+    values |= {name: document.get(name, default) for name, default in _STATUS_OPTIONAL.items()}
+    return DriverStatus(**values | {"missing": tuple(values["missing"])})
+
+
 def _status(member: dict[str, Any]) -> DriverStatus:
-    member["missing"] = tuple(member.get("missing", ()))
-    status = DriverStatus(**member)
+    status = to_status(member)
     _require(_TEXT, status.wattmeter, status.driver, status.state, *status.missing)
     _require_name(status.wattmeter)
     _require(_NUMBER, status.since, status.probes, status.restarts)
@@ -198,6 +214,8 @@ def _require(kinds: frozenset[type], *values: object) -> None:
         raise ValueError(f"{wrong.pop().__name__} is of the wrong type")
 
 
+_STATUS_OPTIONAL: Mapping[str, Any] = DriverStatus._field_defaults
+_STATUS_REQUIRED = [name for name in DriverStatus._fields if name not in _STATUS_OPTIONAL]
 #: Three thousand years of ten thousand a second; a sum of many such fits 64 bits.
 _MOST_DROPPED = 10**15
 _TEXT: frozenset[type] = frozenset({str})

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sign what travels over the bus, and verify it.
+"""Signs messages of the bus, and verifies them.
 
-Owns the envelope: who sent a message, when, as its how-manieth, and the proof.
+Owns the envelope: sender, time, sequence number and signature of a message.
 What the text inside means is :mod:`kwapi.measurement`'s.
 
 The signature is HMAC-SHA256 (RFC 2104) over the envelope's members and the
 text, each on a line of its own.  Only the text may hold a line break and it
 comes last, so no two messages have the same bytes to sign; it is signed as
 text, and verified before it is parsed.
+
+A member that the receiver does not know is passed over: the signature does not
+cover it, so nothing may depend on it.  Whatever must be believed belongs into
+the text, or comes with another ``version``, which older receivers refuse.
 
 Keys have ids.  A sender signs with one key, a receiver takes any it knows: to
 rotate, give the new key to the receivers, then to the senders, then take the
@@ -155,8 +159,8 @@ def _bytes(text: str) -> bytes:
 
 
 def _require_members(message: object) -> dict[str, Any]:
-    if not isinstance(message, dict) or message.keys() != _MEMBERS.keys():
-        raise exception.MalformedMessage(reason=f"its members must be {', '.join(_MEMBERS)}")
+    if not isinstance(message, dict) or not message.keys() >= _MEMBERS.keys():
+        raise exception.MalformedMessage(reason=f"it must have the members {', '.join(_MEMBERS)}")
     for name, kind in _MEMBERS.items():
         if type(message[name]) is not kind:
             raise exception.MalformedMessage(reason=f"{name} must be {kind.__name__}")
@@ -172,7 +176,7 @@ def _require_members(message: object) -> dict[str, Any]:
 def _require_name(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise exception.MalformedMessage(
-            reason=f"{name!r} is no name: 1 to 255 visible ASCII characters"
+            reason=f"a name has 1 to 255 visible ASCII characters, unlike {name!r}"
         )
 
 

@@ -119,7 +119,10 @@ class Store:
         query = sa.select(columns.sender, columns.reported_at, columns.status)
         with self._reading() as connection:
             rows = connection.execute(query.order_by(columns.wattmeter, columns.sender)).all()
-        return [state.DriverRow(sender, at, _status_of(text)) for sender, at, text in rows]
+        return [
+            state.DriverRow(sender, at, measurement.to_status(json.loads(text)))
+            for sender, at, text in rows
+        ]
 
     def get_tallies(self) -> dict[str, int]:
         """Return the collector's counters."""
@@ -219,12 +222,6 @@ def _sender_of(row: Any) -> state.Sender:
 def _driver_row(row: state.DriverRow) -> upsert.Row:
     # In ASCII: an error text may hold what a database refuses, such as NUL.
     return row.status.wattmeter, row.sender, row.reported_at, json.dumps(row.status._asdict())
-
-
-def _status_of(text: str) -> measurement.DriverStatus:
-    # Whoever wrote it may be of another release, with members of its own.
-    members = {k: v for k, v in json.loads(text).items() if k in measurement.DriverStatus._fields}
-    return measurement.DriverStatus(**members | {"missing": tuple(members.get("missing", ()))})
 
 
 def _is_name(text: str) -> bool:

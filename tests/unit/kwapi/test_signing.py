@@ -84,7 +84,7 @@ def test_stale_and_future_messages_are_refused(signed_at: float) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [None, [], "x", 7, {}, {"version": 1}, {**signer().seal("", NOW), "extra": 1}],
+    [None, [], "x", 7, {}, {"version": 1}],
 )
 def test_what_is_no_message_is_malformed(message: Any) -> None:
     with pytest.raises(exception.MalformedMessage):
