@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same facts for Prometheus: text in its exposition format, version 0.0.4.
+"""Metrics for Prometheus, in its text exposition format, version 0.0.4.
 
-Owns names and labels.  The lines of the probes are formatted here, since
-prometheus_client takes twenty times as long for as many; the few others are
-its own.
+Owns labels, and the names of drivers' and messages' metrics; those of probes are
+in :mod:`kwapi.meters`.  The lines of probes are formatted here, because
+prometheus_client takes twenty times as long for them; it formats the others.
 """
 
 from __future__ import annotations
@@ -11,41 +11,33 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from prometheus_client import core
 from prometheus_client import exposition
 from prometheus_client import registry
 
+from kwapi import meters
 from kwapi.api import types
 
 CONTENT_TYPE = exposition.CONTENT_TYPE_PLAIN_0_0_4
-_JOULES_PER_KWH = 3_600_000
 #: Tallies of messages; the others are of measurements.
 _MESSAGE_OUTCOMES = frozenset(("received", "forged", "malformed", "stale", "repeated", "lost"))
 #: The tally of all measurements; here the family says that already.
 _RENAMED = {"measurements": "received"}
-_PROBE_FAMILIES = (
-    ("kwapi_probe_power_watts", "gauge", "Power last measured.", "w", 1),
-    (
-        "kwapi_probe_energy_joules_total",
-        "counter",
-        "Energy since the probe was first seen.",
-        "kwh",
-        _JOULES_PER_KWH,
-    ),
-    ("kwapi_probe_timestamp_seconds", "gauge", "When it was last measured.", "timestamp", 1),
-)
 
 
-def format_probes(body: bytes) -> bytes:
+def format_probes(body: bytes, table: Sequence[meters.Meter] = meters.METERS) -> bytes:
     """Return the metrics of all probes, from the body of ``GET /v1/probes/``."""
     probes = json.loads(body)["probes"]
     labels = {
         probe_id: f'{{probe="{_escape(probe_id)}",wattmeter="{_escape(known["wattmeter"])}"}}'
         for probe_id, known in probes.items()
     }
-    return "".join(_format_family(probes, labels, *family) for family in _PROBE_FAMILIES).encode()
+    # Power first, and when it was measured last, as they have always come.
+    families = (_format_family(probes, labels, meter) for meter in reversed(table))
+    return "".join(families).encode()
 
 
 def format_service(drivers: Mapping[str, types.Driver], tallies: Mapping[str, int]) -> bytes:
@@ -86,14 +78,12 @@ class _Families(registry.Collector):
 
 
 def _format_family(
-    probes: Mapping[str, Any],
-    labels: Mapping[str, str],
-    name: str,
-    kind: str,
-    help_text: str,
-    key: str,
-    factor: int,
+    probes: Mapping[str, Any], labels: Mapping[str, str], meter: meters.Meter
 ) -> str:
+    (name, kind, help_text, factor), key = meter.family, meter.key
+    if meter.is_optional:
+        # The release before wrote bodies without its key.
+        probes = {one: known for one, known in probes.items() if known.get(key) is not None}
     lines = "".join(
         f"{name}{labels[probe_id]} {known[key] * factor!r}\n" for probe_id, known in probes.items()
     )

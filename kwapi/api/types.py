@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The small documents of the API, as WSME types.
 
-Owns their keys and types, and where each value comes from.  The list of all
-probes is not among them: it comes ready-made from the store, since ten
-thousand records through WSME take a third of a second.
+Owns their keys and types, and where each value comes from; the keys of a probe's meters
+are in :mod:`kwapi.meters`.  The list of all probes is not among them: the store holds it
+ready-made, because WSME takes a third of a second for ten thousand records.
 """
 
 from __future__ import annotations
@@ -16,37 +16,24 @@ import wsme.types
 from wsme.rest import json as wsme_json
 
 from kwapi import measurement
+from kwapi import meters
 from kwapi.store import record
 
-#: Keys of a probe's record that can be asked for one by one.
-METERS = ("timestamp", "kwh", "w")
+#: Keys of a probe's document that have a URL of their own.
+METERS = tuple(meter.key for meter in meters.METERS)
 
 
-class Probe(wsme.types.Base):  # type: ignore[misc]  # WSME comes without types
-    """What is known of one probe; the first Kwapi's keys, then ours."""
-
-    timestamp: Any = float
-    kwh: Any = float
-    w: Any = float
-    wattmeter: Any = wsme.types.text
-    period_seconds: Any = float
-    resolution_watts: Any = float
-
-    @classmethod
-    def of(cls, known: record.Record) -> Probe:
-        """Return the document of a record, to as many places as the list of all shows."""
-        return cls(
-            timestamp=round(known.timestamp, 3),
-            kwh=round(known.kwh, 9),
-            w=known.watts,
-            wattmeter=known.wattmeter,
-            period_seconds=known.period_seconds,
-            resolution_watts=known.resolution_watts,
-        )
+_KEYS: dict[str, Any] = dict.fromkeys(METERS, float) | {
+    "wattmeter": wsme.types.text,
+    "period_seconds": float,
+    "resolution_watts": float,
+}
+#: A probe's meters, the first Kwapi's first, then how it is measured.
+ProbeDocument = type("ProbeDocument", (wsme.types.Base,), {**_KEYS, "_wsme_attr_order": (*_KEYS,)})
 
 
 class Driver(wsme.types.Base):  # type: ignore[misc]  # WSME comes without types
-    """How one wattmeter's driver fares; see :class:`kwapi.measurement.DriverStatus`."""
+    """The state of one wattmeter's driver; see :class:`kwapi.measurement.DriverStatus`."""
 
     driver: Any = wsme.types.text
     state: Any = wsme.types.text
@@ -81,18 +68,33 @@ class Driver(wsme.types.Base):  # type: ignore[misc]  # WSME comes without types
         )
 
 
+def describe_probe(known: record.Record) -> Any:
+    """Return the document of a record, to as many places as the list of all shows."""
+    return ProbeDocument(
+        **{meter.key: _value_of(meter, known) for meter in meters.METERS},
+        wattmeter=known.wattmeter,
+        period_seconds=known.period_seconds,
+        resolution_watts=known.resolution_watts,
+    )
+
+
+def _value_of(meter: meters.Meter, known: record.Record) -> float | None:
+    value: float | None = getattr(known, meter.field)
+    return value if value is None or meter.places is None else round(value, meter.places)
+
+
 _TEXT = wsme.types.text
-_PROBES = wsme.types.DictType(_TEXT, Probe)
+_PROBES = wsme.types.DictType(_TEXT, ProbeDocument)
 _METERS = wsme.types.DictType(_TEXT, wsme.types.DictType(_TEXT, float))
 _DRIVERS = wsme.types.DictType(_TEXT, wsme.types.DictType(_TEXT, Driver))
 
 
-def encode_probe(probe_id: str, probe: Probe) -> bytes:
+def encode_probe(probe_id: str, probe: Any) -> bytes:
     """Return ``{id: {..}}``."""
     return _encode(_PROBES, {probe_id: probe})
 
 
-def encode_meter(probe_id: str, probe: Probe, meter: str) -> bytes:
+def encode_meter(probe_id: str, probe: Any, meter: str) -> bytes:
     """Return ``{id: {meter: value}}``."""
     return _encode(_METERS, {probe_id: {meter: getattr(probe, meter)}})
 

@@ -26,10 +26,10 @@ class Probes(resource.Document):
 
     def find_child(self, segment: str) -> resource.Resource:
         """Return the probe of this id, which need not exist."""
-        return Probe(self._store, segment)
+        return ProbeResource(self._store, segment)
 
 
-class Probe(resource.Resource):
+class ProbeResource(resource.Resource):
     """One probe."""
 
     rules = {"GET": policies.PROBES_GET}
@@ -41,16 +41,16 @@ class Probe(resource.Resource):
 
     def find_child(self, segment: str) -> resource.Resource:
         """Return the meter of this name, which need not exist."""
-        return Meter(self._store, self._probe_id, segment)
+        return MeterResource(self._store, self._probe_id, segment)
 
     def get(self, request: webob.Request) -> webob.Response:
         """Return the probe's record."""
-        probe = types.Probe.of(self._store.get_record(self._probe_id))
+        probe = types.describe_probe(self._store.get_record(self._probe_id))
         body = types.encode_probe(self._probe_id, probe)
         return conditional.Representation.of(body).respond(request)
 
 
-class Meter(resource.Resource):
+class MeterResource(resource.Resource):
     """One value of one probe."""
 
     rules = {"GET": policies.PROBES_GET}
@@ -63,7 +63,7 @@ class Meter(resource.Resource):
 
     def get(self, request: webob.Request) -> webob.Response:
         """Return the value."""
-        probe = types.Probe.of(self._store.get_record(self._probe_id))
+        probe = types.describe_probe(self._store.get_record(self._probe_id))
         if self._meter not in types.METERS:
             raise exception.MeterNotFound(
                 probe_id=self._probe_id, meter=self._meter, meters=", ".join(types.METERS)

@@ -105,7 +105,7 @@ def test_the_list_of_probes() -> None:
 
 
 def test_one_probe_and_each_of_its_meters() -> None:
-    probe = types.Probe.of(RECORDS[0])
+    probe = types.describe_probe(RECORDS[0])
     assert types.encode_probe("pdu-1.3", probe) == ONE
     assert {m: types.encode_meter("pdu-1.3", probe, m) for m in types.METERS} == METERS
 

@@ -30,13 +30,13 @@ _RECORDS = strategies.builds(
 def test_one_probe_is_shown_as_it_is_in_the_list(known: record.Record) -> None:
     listed = snapshot.Snapshot()
     listed.update([known])
-    one = types.encode_probe(known.probe_id, types.Probe.of(known))
+    one = types.encode_probe(known.probe_id, types.describe_probe(known))
     assert json.loads(one) == json.loads(listed.probes_body())["probes"]
 
 
 @hypothesis.given(_RECORDS)
 def test_a_meter_is_shown_as_it_is_in_the_record(known: record.Record) -> None:
-    probe = types.Probe.of(known)
+    probe = types.describe_probe(known)
     whole = json.loads(types.encode_probe(known.probe_id, probe))[known.probe_id]
     for meter in types.METERS:
         one = json.loads(types.encode_meter(known.probe_id, probe, meter))
