@@ -90,11 +90,14 @@ class Site:
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Return when climate-inventory and climate-planning answer through the API."""
+        """Return when every service that was started answers through the API."""
+        paths = ["/v1/hosts/", "/healthcheck"]
+        if self.scripts["climate-ranking"].is_running:
+            paths.append("/v1/ranking/")
 
         def answers() -> bool:
             self.require_running()
-            return self.is_ok("/v1/hosts/") and self.is_ok("/healthcheck")
+            return all(map(self.is_ok, paths))
 
         scripts.wait_until(answers, "an answer")
 
