@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kwapi's API, as a program asks it.
+"""A client of Kwapi's API.
 
-Owns what of the answers is believed.  How to authenticate is the session's
-affair: keystoneauth's, with a token or without.
+Owns which parts of an answer are believed.  The session authenticates: it is
+keystoneauth's, with a token or without.
 """
 
 from __future__ import annotations
 
 import math
 from typing import Any
-from typing import NamedTuple
 
 import requests
 from keystoneauth1 import adapter
 from keystoneauth1 import exceptions
 from keystoneauth1 import session as sessions
 
+from kwapi import meters
+
 SERVICE_TYPE = "energy"
+#: A probe without one of these meters cannot be used.
+_NEEDED = tuple(m.field for m in meters.METERS if m.field not in meters.Probe._field_defaults)
 
 
 class ClientError(Exception):
@@ -30,19 +33,7 @@ class ClientError(Exception):
         self.status = status
 
 
-class Probe(NamedTuple):
-    """What a probe measured last, and how it is measured; None is not known.
-
-    :ivar timestamp: when, epoch seconds.
-    :ivar kwh: energy since it was first seen.
-    """
-
-    timestamp: float
-    watts: float
-    kwh: float | None = None
-    wattmeter: str | None = None
-    period_seconds: float | None = None
-    resolution_watts: float | None = None
+Probe = meters.Probe
 
 
 class Client:
@@ -79,7 +70,8 @@ class Client:
             raise ClientError(reason, answer.status_code)
         listed = _list(answer)
         # One that is odd is no reason to lose the others.
-        self._probes = {name: probe for name, told in listed if (probe := _parse_probe(told))}
+        parsed = ((name, _parse_probe(name, told)) for name, told in listed)
+        self._probes = {name: probe for name, probe in parsed if probe is not None}
         self.odd = len(listed) - len(self._probes)
         self._etag = answer.headers.get("ETag")
         return self._probes
@@ -126,18 +118,17 @@ def _list(answer: requests.Response) -> list[tuple[str, Any]]:
     raise ClientError(f"What {answer.url} answers is no list of probes.", answer.status_code)
 
 
-def _parse_probe(told: dict[str, Any]) -> Probe | None:
-    timestamp, watts = _to_number(told.get("timestamp")), _to_number(told.get("w"))
-    if timestamp is None or watts is None:
+def _parse_probe(probe_id: str, told: dict[str, Any]) -> Probe | None:
+    values: dict[str, Any] = {m.field: _to_number(told.get(m.key)) for m in meters.METERS}
+    if any(values[name] is None for name in _NEEDED):
         return None
     wattmeter = told.get("wattmeter")
     return Probe(
-        timestamp,
-        watts,
-        _to_number(told.get("kwh")),
-        wattmeter if wattmeter and isinstance(wattmeter, str) else None,
-        _to_number(told.get("period_seconds")),
-        _to_number(told.get("resolution_watts")),
+        probe_id,
+        wattmeter=wattmeter if wattmeter and isinstance(wattmeter, str) else None,
+        period_seconds=_to_number(told.get("period_seconds")),
+        resolution_watts=_to_number(told.get("resolution_watts")),
+        **values,
     )
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``energy``, ``power`` and ``hardware.ipmi.node.power`` for Ceilometer's central agent.
+"""Pollsters for Ceilometer's central agent: the meters of probes, and the power of hosts.
 
-Owns how the agent finds, configures and asks them; the only module of ours
-that imports Ceilometer.  What they read is :mod:`kwapi.ceilometer.reading`,
-what a sample is :mod:`kwapi.ceilometer.samples`.
+Owns how the agent finds, configures and calls them; no other module of ours
+imports Ceilometer.  :mod:`kwapi.ceilometer.reading` reads Kwapi,
+:mod:`kwapi.ceilometer.samples` makes the samples.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+import types
 import uuid
 import weakref
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ from ceilometer.polling import plugin_base
 from oslo_config import cfg
 
 from kwapi import client
+from kwapi import meters
 from kwapi.ceilometer import options
 from kwapi.ceilometer import reading
 from kwapi.ceilometer import samples
@@ -78,16 +80,17 @@ class _Pollster(plugin_base.PollsterBase):  # type: ignore[misc]  # Ceilometer c
             return cycle
 
 
-class Energy(_Pollster):
-    """kWh since a probe was first seen."""
+def _make_pollsters() -> Iterator[tuple[str, type[_Pollster]]]:
+    for meter in meters.METERS:
+        if meter.sample:
+            name = f"Pollster of {meter.sample.name}"
+            yield meter.field, type(name, (_Pollster,), {"meter": meter.sample.name})
 
-    meter = samples.ENERGY
 
-
-class Power(_Pollster):
-    """Watts of a probe."""
-
-    meter = samples.POWER
+#: Pollsters of the meters of a probe, by the meter's field: setup.cfg names them so.
+OF = types.SimpleNamespace(**dict(_make_pollsters()))
+#: As the entry points of earlier releases name them.
+Energy, Power = OF.kwh, OF.watts
 
 
 class HostPower(_Pollster):

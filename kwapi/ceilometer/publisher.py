@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from kwapi import measurement
+from kwapi import meters
 from kwapi.ceilometer import due
 from kwapi.ceilometer import samples
 from kwapi.store import record
@@ -97,14 +98,5 @@ class Publisher:
         apart = max(self._rules.period_seconds, *(p.period_seconds or 0.0 for p in probes))
         return samples.host_samples(probes, self._rules.hosts, newest - apart)
 
-    def _probe(self, probe_id: str) -> samples.Probe:
-        known = self._records[probe_id]
-        return samples.Probe(
-            probe_id,
-            known.timestamp,
-            known.kwh,
-            known.watts,
-            known.wattmeter,
-            known.period_seconds,
-            known.resolution_watts,
-        )
+    def _probe(self, probe_id: str) -> meters.Probe:
+        return meters.Probe.of(self._records[probe_id])

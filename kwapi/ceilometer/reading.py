@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pollsters know of Kwapi: one GET for all meters of a cycle.
+"""Reads Kwapi for the pollsters: one GET for all meters of a cycle.
 
-Owns how often Kwapi is asked, what of its answer is old, and what the agent's
-log says of either.  Knows nothing of Ceilometer.
+Owns how often Kwapi is asked, which probes of an answer are stale, and what the
+agent's log says of both.  Knows nothing of Ceilometer.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Reading(NamedTuple):
     :ivar unknown_hosts: those of which some probe is not fresh.
     """
 
-    fresh: list[samples.Probe]
+    fresh: list[client.Probe]
     described: dict[str, dict[str, Any]]
     unknown_hosts: set[str | None]
     hosts: samples.Hosts
@@ -76,7 +76,8 @@ class Reading(NamedTuple):
         described = self.described
         if meter != samples.HOST_POWER:
             for probe in self.fresh:
-                yield samples.sample_of(probe, meter, described[probe.probe_id])
+                if sample := samples.sample_of(probe, meter, described[probe.probe_id]):
+                    yield sample
             return
         unknown = self.unknown_hosts
         whole = (p for p in self.fresh if described[p.probe_id].get("host") not in unknown)
@@ -115,10 +116,10 @@ class Kwapi:
             return None
 
     def _take(self, told: dict[str, client.Probe]) -> Reading:
-        probes = [probe for item in told.items() if (probe := _to_probe(*item))]
+        probes = [probe for probe in told.values() if _is_sound(probe)]
         now, (stale_after_seconds, _, hosts) = self._clock.time(), self._options
-        fresh: list[samples.Probe] = []
-        stale: list[samples.Probe] = []
+        fresh: list[client.Probe] = []
+        stale: list[client.Probe] = []
         for probe in probes:
             is_fresh = samples.is_fresh(probe, now, stale_after_seconds)
             (fresh if is_fresh else stale).append(probe)
@@ -203,15 +204,5 @@ class _Diary:
         )
 
 
-def _to_probe(probe_id: str, told: client.Probe) -> samples.Probe | None:
-    if told.kwh is None or not 0 <= told.timestamp < _END_OF_TIME:
-        return None
-    return samples.Probe(
-        probe_id,
-        told.timestamp,
-        told.kwh,
-        told.watts,
-        told.wattmeter,
-        told.period_seconds,
-        told.resolution_watts,
-    )
+def _is_sound(probe: client.Probe) -> bool:
+    return probe.kwh is not None and 0 <= probe.timestamp < _END_OF_TIME

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a sample is, whichever way it comes to Ceilometer.
+"""Ceilometer's samples of probes and hosts, polled or published.
 
-Owns the meters' names, types and units, what a resource's metadata holds, and
-which host a probe belongs to.  Pure: it imports nothing but Python, since it
-is loaded beside a Ceilometer that has nothing else of ours.
+Owns the metadata of a sample, a host's meter, and which host a probe belongs
+to; the probes' meters are in :mod:`kwapi.meters`.  Pure: it is loaded beside a plain
+Ceilometer.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from types import MappingProxyType
 from typing import Any
 from typing import NamedTuple
 
+from kwapi import meters
+
 ENERGY = "energy"
 POWER = "power"
 #: As Ceilometer's IPMI agent calls a host's power, so that Watcher finds it.
 HOST_POWER = "hardware.ipmi.node.power"
 
-#: Type and unit of each meter.
+#: A probe's meters, by Ceilometer's name.
+_OF_PROBES = {meter.sample.name: meter for meter in meters.METERS if meter.sample}
+_FIELDS = {name: meter.field for name, meter in _OF_PROBES.items()}
+#: Type and unit of each meter: a probe's, and a host's.
 METERS: Mapping[str, tuple[str, str]] = {
-    ENERGY: ("cumulative", "kWh"),
-    POWER: ("gauge", "W"),
-    HOST_POWER: ("gauge", "W"),
+    **{m.sample.name: (m.sample.kind, m.unit) for m in meters.METERS if m.sample},
+    HOST_POWER: ("gauge", _OF_PROBES[POWER].unit),
 }
 #: What Ceilometer's own agents say, and what all samples without a source get.
 SOURCE = "openstack"
@@ -39,24 +43,6 @@ DEFAULT_HOST_PATTERN = "(?P<host>.+)"
 
 _MESSAGES = uuid.uuid5(uuid.NAMESPACE_DNS, "samples.kwapi")
 EPOCH = datetime.datetime.fromtimestamp(0, datetime.UTC)
-
-
-class Probe(NamedTuple):
-    """What is known of a probe.
-
-    :ivar timestamp: of its last measurement, epoch seconds.
-    :ivar kwh: energy since it was first seen.
-    :ivar watts: last measured power.
-    :ivar period_seconds: how often it is measured.
-    """
-
-    probe_id: str
-    timestamp: float
-    kwh: float
-    watts: float
-    wattmeter: str | None = None
-    period_seconds: float | None = None
-    resolution_watts: float | None = None
 
 
 class Sample(NamedTuple):
@@ -103,9 +89,9 @@ class Hosts:
         # Its probes are listed, and this is none of them.
         return None if not host or host in self._probes else host
 
-    def group(self, probes: Iterable[Probe]) -> dict[str, list[Probe]]:
+    def group(self, probes: Iterable[meters.Probe]) -> dict[str, list[meters.Probe]]:
         """Return the probes of each host all of whose listed probes are there."""
-        found: dict[str, list[Probe]] = {}
+        found: dict[str, list[meters.Probe]] = {}
         for probe in probes:
             if host := self.host_of(probe.probe_id):
                 found.setdefault(host, []).append(probe)
@@ -113,27 +99,33 @@ class Hosts:
         return {host: of for host, of in found.items() if len(of) == len(listed.get(host, of))}
 
 
-def samples_of(probe: Probe, meters: Iterable[str], hosts: Hosts) -> Iterator[Sample]:
-    """Yield a probe's sample of each meter, in their order; a host's power is no probe's."""
+def samples_of(probe: meters.Probe, names: Iterable[str], hosts: Hosts) -> Iterator[Sample]:
+    """Yield a probe's sample of each meter that it has, in their order.
+
+    :param names: of meters; a host's power is no probe's.
+    """
     metadata: dict[str, Any] | None = None
-    for meter in meters:
-        if meter != HOST_POWER:
+    for name in names:
+        if name != HOST_POWER:
             metadata = metadata or describe(probe, hosts.host_of(probe.probe_id))
-            yield sample_of(probe, meter, metadata)
+            if sample := sample_of(probe, name, metadata):
+                yield sample
 
 
-def sample_of(probe: Probe, meter: str, metadata: dict[str, Any]) -> Sample:
-    """Return a probe's sample of energy or power.
+def sample_of(probe: meters.Probe, name: str, metadata: dict[str, Any]) -> Sample | None:
+    """Return a probe's sample of a meter; None if it has no such meter.
 
     :param metadata: as :func:`describe` returns it; samples share it.
     """
-    kind, unit = METERS[meter]
-    volume = probe.kwh if meter == ENERGY else probe.watts
-    return Sample(meter, kind, unit, volume, probe.probe_id, probe.timestamp, metadata)
+    volume: float | None = getattr(probe, _FIELDS[name])
+    if volume is None:
+        return None
+    kind, unit = METERS[name]
+    return Sample(name, kind, unit, volume, probe.probe_id, probe.timestamp, metadata)
 
 
 def host_samples(
-    probes: Iterable[Probe],
+    probes: Iterable[meters.Probe],
     hosts: Hosts,
     since: float,
     described: Mapping[str, dict[str, Any]] = MappingProxyType({}),
@@ -157,7 +149,7 @@ def host_samples(
         yield Sample(HOST_POWER, kind, unit, whole.watts, resource_id, whole.timestamp, metadata)
 
 
-def is_fresh(probe: Probe, now: float, stale_after_seconds: float) -> bool:
+def is_fresh(probe: meters.Probe, now: float, stale_after_seconds: float) -> bool:
     """Tell whether a probe's last measurement still says how it is now, epoch seconds.
 
     One that is measured seldom may miss two measurements.
@@ -165,7 +157,7 @@ def is_fresh(probe: Probe, now: float, stale_after_seconds: float) -> bool:
     return probe.timestamp >= now - max(stale_after_seconds, 3 * (probe.period_seconds or 0.0))
 
 
-def describe(probe: Probe, host: str | None) -> dict[str, Any]:
+def describe(probe: meters.Probe, host: str | None) -> dict[str, Any]:
     """Return the metadata of a probe's samples: what is known, and no more."""
     told: dict[str, Any] = {"probe": probe.probe_id, "measured_at": to_iso(probe.timestamp)}
     if host is not None:
@@ -213,17 +205,16 @@ def to_iso(timestamp: float) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
-def _add(probes: Collection[Probe]) -> Probe:
+def _add(probes: Collection[meters.Probe]) -> meters.Probe:
     """Return a host's probes as one, as old as the oldest."""
     if len(probes) == 1:
         return next(iter(probes))
     ordered = sorted(probes, key=lambda probe: probe.probe_id)
     wattmeters = sorted({probe.wattmeter for probe in ordered if probe.wattmeter})
     resolutions = [p.resolution_watts for p in ordered if p.resolution_watts is not None]
-    return Probe(
+    return meters.Probe(
         probe_id=", ".join(probe.probe_id for probe in ordered),
         timestamp=min(probe.timestamp for probe in ordered),
-        kwh=math.fsum(probe.kwh for probe in ordered),
         watts=math.fsum(probe.watts for probe in ordered),
         wattmeter=", ".join(wattmeters),
         period_seconds=max((p.period_seconds for p in ordered if p.period_seconds), default=None),

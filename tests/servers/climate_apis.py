@@ -201,7 +201,7 @@ class _Kwapi(client.Client):
 
     def get_probes(self) -> dict[str, client.Probe]:
         now = self._clock.time()
-        return {name: client.Probe(now, watts) for name, watts in self.watts.items()}
+        return {name: client.Probe(name, now, watts) for name, watts in self.watts.items()}
 
 
 class _Direct:

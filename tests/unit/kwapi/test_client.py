@@ -67,7 +67,7 @@ def open_client(url: str) -> client.Client:
 @pytest.mark.parametrize("path", ["", "v1", "v1/"])
 def test_without_a_token(api: Api, path: str) -> None:
     api.body = {"probes": {"a": {"timestamp": 10.5, "kwh": 1.0, "w": 100}}}
-    assert open_client(api.url + path).get_probes() == {"a": client.Probe(10.5, 100.0, 1.0)}
+    assert open_client(api.url + path).get_probes() == {"a": client.Probe("a", 10.5, 100.0, 1.0)}
     assert api.requests == [("/v1/probes/", None, None, 200)]
 
 
@@ -80,9 +80,9 @@ def test_all_that_is_said_of_a_probe(api: Api) -> None:
         "probes": {n: {"timestamp": 1, "w": 2, **v} for n, v in enumerate((known, odd, null))}
     }
     assert open_client(api.url).get_probes() == {
-        "0": client.Probe(1.0, 2.0, 1.0, "pdu", 5.0, 0.5),
-        "1": client.Probe(1.0, 2.0),
-        "2": client.Probe(1.0, 2.0),
+        "0": client.Probe("0", 1.0, 2.0, 1.0, "pdu", 5.0, 0.5),
+        "1": client.Probe("1", 1.0, 2.0),
+        "2": client.Probe("2", 1.0, 2.0),
     }
 
 

@@ -98,6 +98,6 @@ class Kwapi(client.Client):
             raise client.ClientError("Kwapi is at lunch.")
         now = self._clock.time()
         return {
-            name: client.Probe(self.measured_at.get(name, now), watts)
+            name: client.Probe(name, self.measured_at.get(name, now), watts)
             for name, watts in self.watts.items()
         }

@@ -13,7 +13,7 @@ NOW = 1000.0
 
 def read(**watts: float) -> dict[str, client.Probe]:
     """Return probes that were read just now."""
-    return {name: client.Probe(NOW, value) for name, value in watts.items()}
+    return {name: client.Probe(name, NOW, value) for name, value in watts.items()}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_assign(
 
 
 def test_several_probes_are_added_up() -> None:
-    known = {**read(a=100), "b": client.Probe(NOW - 5, 20.5)}
+    known = {**read(a=100), "b": client.Probe("b", NOW - 5, 20.5)}
     assert probes.measure(["h"], {"h": ("a", "b")}, known, NOW, 60) == {"h": (NOW - 5, 120.5)}
 
 
@@ -44,9 +44,9 @@ def test_several_probes_are_added_up() -> None:
     "odd",
     [
         {},
-        {"b": client.Probe(NOW - 61, 20)},
-        {"b": client.Probe(NOW + 61, 20)},
-        {"b": client.Probe(NOW, -1)},
+        {"b": client.Probe("b", NOW - 61, 20)},
+        {"b": client.Probe("b", NOW + 61, 20)},
+        {"b": client.Probe("b", NOW, -1)},
     ],
 )
 def test_part_of_the_watts_is_none(odd: dict[str, client.Probe]) -> None:

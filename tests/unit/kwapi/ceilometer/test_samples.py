@@ -14,11 +14,12 @@ from ceilometer import sample as ceilometer_sample
 from ceilometer.publisher import utils as ceilometer_messages
 from hypothesis import strategies
 
+from kwapi import meters
 from kwapi.ceilometer import samples
 
 NOW = 1_700_000_000.25
 ISO = "2023-11-14T22:13:20.250000+00:00"
-NODE = samples.Probe("node-1", NOW, 12.5, 240.0, "pdu-1", 1.0, 0.5)
+NODE = meters.Probe("node-1", NOW, 240.0, 12.5, "pdu-1", 1.0, 0.5)
 BOTH = (samples.ENERGY, samples.POWER)
 TOLD = {
     "probe": "node-1",
@@ -32,9 +33,9 @@ TOLD = {
 IDS = strategies.text("abc-.1", min_size=1, max_size=6)
 
 
-def feed(*watts: float, timestamp: float = NOW) -> list[samples.Probe]:
+def feed(*watts: float, timestamp: float = NOW) -> list[meters.Probe]:
     """Return the power supplies psu-0, psu-1 .. of a host."""
-    return [samples.Probe(f"psu-{n}", timestamp, 1.5, each) for n, each in enumerate(watts)]
+    return [meters.Probe(f"psu-{n}", timestamp, each, 1.5) for n, each in enumerate(watts)]
 
 
 def test_a_probe_has_a_sample_of_each_meter() -> None:
@@ -52,7 +53,7 @@ def test_a_hosts_power_is_no_probes() -> None:
 
 def test_what_is_not_known_is_not_told() -> None:
     """Metadata has no empty values."""
-    bare = samples.Probe("rack/1", NOW, 0.0, 0.0, "")
+    bare = meters.Probe("rack/1", NOW, 0.0, 0.0, "")
     hosts = samples.Hosts("(?P<host>node-.+)")
     (sample,) = samples.samples_of(bare, ["power"], hosts)
     assert sample.metadata == {"probe": "rack/1", "measured_at": ISO}
@@ -146,8 +147,8 @@ def test_the_power_of_a_host() -> None:
 def test_a_host_of_several_probes_has_their_sum() -> None:
     """As old as the oldest, measured as seldom as the slowest, and as coarse as all."""
     hosts = samples.Hosts(probes={"node-1": ["a", "b"]})
-    a = samples.Probe("a", NOW + 5, 1.0, 100.0, "pdu-2", 1.0, 0.5)
-    b = samples.Probe("b", NOW, 1.0, 50.0, "pdu-1", 10.0, 0.5)
+    a = meters.Probe("a", NOW + 5, 100.0, 1.0, "pdu-2", 1.0, 0.5)
+    b = meters.Probe("b", NOW, 50.0, 1.0, "pdu-1", 10.0, 0.5)
     (sample,) = samples.host_samples([b, a], hosts, NOW)
     assert (sample.volume, sample.timestamp) == (150.0, NOW)
     assert sample.metadata == {
@@ -176,7 +177,7 @@ def test_a_part_of_a_hosts_power_is_not_told() -> None:
 @hypothesis.given(strategies.dictionaries(IDS, strategies.floats(0, 1e5), max_size=20))
 def test_hosts_have_all_of_the_power(watts: dict[str, float]) -> None:
     """Whatever the probes are called, no watt is told twice, and none is lost."""
-    probes = [samples.Probe(probe_id, NOW, 0.0, each) for probe_id, each in watts.items()]
+    probes = [meters.Probe(probe_id, NOW, each, 0.0) for probe_id, each in watts.items()]
     hosts = samples.Hosts(r"(?P<host>[a-c]).*|.*")
     told = list(samples.host_samples(probes, hosts, NOW))
     mine = [each for probe_id, each in watts.items() if probe_id[0] in "abc"]
@@ -198,5 +199,11 @@ def test_how_long_a_probe_is_fresh(
     age_seconds: float, period_seconds: float | None, fresh: bool
 ) -> None:
     """As long as is allowed, or three of its periods."""
-    probe = samples.Probe("a", NOW - age_seconds, 0.0, 0.0, None, period_seconds)
+    probe = meters.Probe("a", NOW - age_seconds, 0.0, 0.0, None, period_seconds)
     assert samples.is_fresh(probe, NOW, 180.0) is fresh
+
+
+def test_a_probe_without_a_meter_has_no_sample_of_it() -> None:
+    """Nor a zero, which would be a measurement."""
+    told = samples.samples_of(meters.Probe("a", NOW, 100.0), BOTH, samples.Hosts())
+    assert [sample.meter for sample in told] == ["power"]

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import configparser
 import pathlib
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from ceilometer.polling import manager as polling
 from ceilometer.publisher import gnocchi
 from oslo_config import cfg
 
+from kwapi import meters
 from kwapi.ceilometer import samples
 
 ETC = pathlib.Path(__file__).parents[4] / "etc" / "ceilometer"
@@ -37,7 +40,7 @@ def ceilometer_conf() -> cfg.ConfigOpts:
 
 def make_samples() -> list[samples.Sample]:
     """Return one of each meter, of two probes."""
-    probes = [samples.Probe(f"node-{n}", 1_700_000_000.5 + n, 0.5, 9.0, "pdu") for n in range(2)]
+    probes = [meters.Probe(f"node-{n}", 1_700_000_000.5 + n, 9.0, 0.5, "pdu") for n in range(2)]
     hosts = samples.Hosts()
     told = [s for probe in probes for s in samples.samples_of(probe, samples.METERS, hosts)]
     return [*told, *samples.host_samples(probes, hosts, 0.0)]
@@ -99,3 +102,16 @@ def test_the_meter_definition_takes_the_publishers_payload_apart(
     ]
     assert {(s["user_id"], s["project_id"]) for s in taken} == {(None, None)}
     assert all(s["metadata"] == {"publisher": "kwapi-ceilometer"} for s in taken)
+
+
+def test_every_meter_has_a_pollster() -> None:
+    """Under its own name, in setup.cfg."""
+    setup = configparser.ConfigParser()
+    setup.read(ETC.parents[1] / "setup.cfg")
+    lines = setup["entry_points"]["ceilometer.poll.central"].split("\n")
+    named = dict(line.split(" = ") for line in lines if line)
+    polled = {
+        name: metadata.EntryPoint(name, value, "ceilometer.poll.central").load().meter
+        for name, value in named.items()
+    }
+    assert polled == {name: name for name in samples.METERS}
