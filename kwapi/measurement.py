@@ -17,9 +17,11 @@ the outlets of one device share their time, period and resolution.
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import math
 import re
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
@@ -29,6 +31,10 @@ from kwapi import exception
 #: Letters, digits and punctuation that need no escape in a URL path, a JSON
 #: string or a Prometheus label.  "/" would make a probe impossible to address.
 PROBE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+~,=-]{0,254}")
+
+
+#: A probe that says more is not believed, unless the operator says otherwise.
+MAX_WATTS = 100_000.0
 
 
 def is_name(text: str) -> bool:
@@ -48,6 +54,14 @@ class Measurement(NamedTuple):
     watts: float
     kwh: float | None = None
     timestamp: float | None = None
+
+    def drop_nonsense(self) -> Measurement | None:
+        """Return what of it are numbers; None if the watts are none."""
+        if not math.isfinite(self.watts):
+            return None
+        if self.kwh is None or math.isfinite(self.kwh):
+            return self
+        return self._replace(kwh=None)
 
 
 class Reading(NamedTuple):
@@ -69,6 +83,33 @@ class Reading(NamedTuple):
     kwh: tuple[float | None, ...] = ()
     period_seconds: float | None = None
     resolution_watts: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        wattmeter: str,
+        timestamp: float,
+        measured: Mapping[str, Measurement],
+        period_seconds: float | None = None,
+        resolution_watts: float | None = None,
+    ) -> Reading:
+        """Return measurements, by probe id, as the columns of a reading."""
+        counters = tuple(m.kwh for m in measured.values())
+        return cls(
+            wattmeter,
+            timestamp,
+            tuple(measured),
+            tuple(m.watts for m in measured.values()),
+            counters if any(kwh is not None for kwh in counters) else (),
+            period_seconds,
+            resolution_watts,
+        )
+
+    def each(self) -> Iterator[tuple[str, Measurement]]:
+        """Yield the id and the measurement of each probe."""
+        counters = self.kwh or itertools.repeat(None)
+        for probe_id, watts, kwh in zip(self.probes, self.watts, counters):
+            yield probe_id, Measurement(watts, kwh, self.timestamp)
 
 
 class DriverStatus(NamedTuple):

@@ -8,7 +8,6 @@ the time, and gives back the changes to store.
 from __future__ import annotations
 
 import collections
-import itertools
 import logging
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -211,16 +210,7 @@ class Ledger:
             return
         # All at once, and without a look-up of each probe: this is done for
         # every measurement of a cloud.
-        self._tally(
-            record.add_all(
-                panel.records.values(),
-                self._rules.limits,
-                reading.timestamp,
-                reading.watts,
-                reading.kwh or itertools.repeat(None),
-                instance,
-            )
-        )
+        self._tally(record.add_all(panel.records.values(), self._rules.limits, reading, instance))
         self._changed.update(panel.records)
 
     def _is_timely(self, timestamp: float, now: float) -> bool:
@@ -232,24 +222,14 @@ class Ledger:
         return oldest <= timestamp <= now + self._rules.max_skew_seconds
 
     def _count_each(self, reading: measurement.Reading, instance: str) -> None:
-        """Count one by one, and begin the records of probes not seen before."""
-        limits, timestamp = self._rules.limits, reading.timestamp
-        counters = reading.kwh or itertools.repeat(None)
-        for probe_id, watts, kwh in zip(reading.probes, reading.watts, counters):
-            known = self._records.get(probe_id)
-            if known is not None:
-                self._tally([known.add(limits, timestamp, watts, kwh, instance)])
-            elif measurement.PROBE_ID.fullmatch(probe_id):
-                known = record.Record.first(probe_id, limits, timestamp, watts, kwh, instance)
-            if known is None:
-                self._tallies["refused"] += 1
-            else:
-                self._records[probe_id] = self._changed[probe_id] = known
+        """Count one by one; some probes may have no record yet."""
+        found, outcomes = record.add_each(self._records, self._rules.limits, reading, instance)
+        self._changed.update((known.probe_id, known) for known in found)
+        self._tally(outcomes)
 
     def _tally(self, outcomes: Iterable[record.Outcome]) -> None:
         for outcome in outcomes:
-            if outcome is not record.Outcome.COUNTED:
-                self._tallies[outcome.name.lower()] += 1
+            self._tallies[outcome.name.lower()] += 1
 
     def _remember(self, reading: measurement.Reading, layout: _Layout) -> None:
         """Keep what a wattmeter says of itself, in its probes' records too when that changes."""

@@ -182,27 +182,19 @@ class Driver(threading.Thread, abc.ABC):
         self, answer: Mapping[str, measurement.Measurement], now: float
     ) -> Iterator[tuple[str, measurement.Measurement]]:
         """Yield what can be published: numbers, and nothing older than before."""
-        for probe, measured in answer.items():
-            timestamp = measured.timestamp or now
-            if math.isfinite(measured.watts) and timestamp > self._newest.get(probe, -math.inf):
+        for probe, answered in answer.items():
+            measured, timestamp = answered.drop_nonsense(), answered.timestamp or now
+            if measured is not None and timestamp > self._newest.get(probe, -math.inf):
                 if measured.timestamp is not None:
                     self._newest[probe] = timestamp
-                counts = measured.kwh is not None and math.isfinite(measured.kwh)
-                yield probe, measured if counts else measured._replace(kwh=None)
+                yield probe, measured
 
     def _reading(
         self, measured: Mapping[str, measurement.Measurement], timestamp: float, now: float
     ) -> measurement.Reading:
         taken = {p: m for p, m in measured.items() if (m.timestamp or now) == timestamp}
-        counters = tuple(m.kwh for m in taken.values())
-        return measurement.Reading(
-            self.wattmeter,
-            timestamp,
-            tuple(taken),
-            tuple(m.watts for m in taken.values()),
-            counters if any(kwh is not None for kwh in counters) else (),
-            self.period_seconds,
-            self.resolution_watts,
+        return measurement.Reading.of(
+            self.wattmeter, timestamp, taken, self.period_seconds, self.resolution_watts
         )
 
     def _succeed(self, missing: tuple[str, ...], now: float) -> None:

@@ -122,7 +122,7 @@ class Store:
         directory: Path,
         layout: layouts.Layout = layouts.DEFAULT,
         *,
-        max_watts: float = 100_000.0,
+        max_watts: float = measurement.MAX_WATTS,
         program: str = "rrdtool",
         rrdcached: str | None = None,
         clock: clocks.Clock | None = None,

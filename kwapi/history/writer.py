@@ -45,7 +45,7 @@ class Rules(NamedTuple):
 
     max_skew_seconds: float = 300.0
     max_age_seconds: float = 14 * 86400.0
-    max_watts: float = 100_000.0
+    max_watts: float = measurement.MAX_WATTS
     keep_days: int = 400
 
 

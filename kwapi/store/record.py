@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 from typing import TypeGuard
+
+from kwapi import measurement
 
 _KWH_PER_WATT_SECOND = 1 / 3_600_000
 #: Of a trapezoid whose parallel sides add up to a watt, for each second of its height.
@@ -38,7 +41,7 @@ class Limits(NamedTuple):
     """
 
     max_gap_seconds: float = 60.0
-    max_watts: float = 100_000.0
+    max_watts: float = measurement.MAX_WATTS
 
 
 class Outcome(enum.Enum):
@@ -209,18 +212,18 @@ class Record:
 def add_all(
     records: Iterable[Record],
     limits: Limits,
-    timestamp: float,
-    watts: Iterable[float],
-    meters_kwh: Iterable[float | None],
+    reading: measurement.Reading,
     instance: str = "",
 ) -> list[Outcome]:
     """Count what a wattmeter's probes measured at one instant, as ``Record.add`` does of each.
 
+    :param records: of the reading's probes, in the order of its columns.
     :return: what became of those that are not counted.
     """
     max_gap_seconds, max_watts = limits
+    timestamp, meters_kwh = reading.timestamp, reading.kwh or itertools.repeat(None)
     outcomes: list[Outcome] = []
-    for record, now_watts, meter_kwh in zip(records, watts, meters_kwh):
+    for record, now_watts, meter_kwh in zip(records, reading.watts, meters_kwh):
         elapsed_seconds = timestamp - record.timestamp
         # The common case without a call: half the time, and that ten thousand
         # times a second.  Whatever else there may be is add's.
@@ -236,6 +239,33 @@ def add_all(
         if outcome is not _COUNTED:
             outcomes.append(outcome)
     return outcomes
+
+
+def add_each(
+    records: dict[str, Record], limits: Limits, reading: measurement.Reading, instance: str = ""
+) -> tuple[list[Record], list[Outcome]]:
+    """Count as ``add_all`` does, and begin the records of probes not seen before.
+
+    :param records: by probe id; new ones come into it.
+    :return: the records of the reading's probes, and what became of those that
+        are not counted.
+    """
+    found: list[Record] = []
+    outcomes: list[Outcome] = []
+    for probe_id, (watts, kwh, _) in reading.each():
+        known, outcome = records.get(probe_id), _COUNTED
+        if known is not None:
+            outcome = known.add(limits, reading.timestamp, watts, kwh, instance)
+        elif measurement.PROBE_ID.fullmatch(probe_id):
+            known = Record.first(probe_id, limits, reading.timestamp, watts, kwh, instance)
+        if known is None:
+            outcome = Outcome.REFUSED
+        else:
+            records[probe_id] = known
+            found.append(known)
+        if outcome is not _COUNTED:
+            outcomes.append(outcome)
+    return found, outcomes
 
 
 def _is_counter(meter_kwh: float | None) -> TypeGuard[float]:

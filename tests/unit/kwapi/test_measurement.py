@@ -165,3 +165,26 @@ def test_usual_probe_ids_are_taken(probe_id: str) -> None:
 @pytest.mark.parametrize("probe_id", ["", "a/b", "a b", ".", "-x", "é", "a\n", "A" * 256, 'a"b'])
 def test_ids_that_could_not_be_addressed_are_not(probe_id: str) -> None:
     assert not measurement.PROBE_ID.fullmatch(probe_id)
+
+
+def test_measurements_become_columns_and_measurements_again() -> None:
+    measured = {"a": measurement.Measurement(1.0, 2.0), "b": measurement.Measurement(3.0)}
+    reading = measurement.Reading.of("pdu", 5.0, measured)
+    assert reading == measurement.Reading("pdu", 5.0, ("a", "b"), (1.0, 3.0), (2.0, None))
+    timed = {probe: known._replace(timestamp=5.0) for probe, known in measured.items()}
+    assert dict(reading.each()) == timed
+
+
+def test_no_counter_is_no_column_of_counters() -> None:
+    reading = measurement.Reading.of("pdu", 5.0, {"a": measurement.Measurement(1.0)})
+    assert reading.kwh == ()
+    assert dict(reading.each()) == {"a": measurement.Measurement(1.0, None, 5.0)}
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_dropped(odd: float) -> None:
+    assert measurement.Measurement(odd, 1.0).drop_nonsense() is None
+    without_counter = measurement.Measurement(1.0, None, 2.0)
+    assert measurement.Measurement(1.0, odd, 2.0).drop_nonsense() == without_counter
+    whole = measurement.Measurement(1.0, 3.0, 2.0)
+    assert whole.drop_nonsense() == whole

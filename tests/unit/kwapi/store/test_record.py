@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kwapi import measurement
 from kwapi.store import record
 
 LIMITS = record.Limits(max_gap_seconds=60.0, max_watts=1e5)
@@ -231,6 +232,30 @@ def test_all_at_once_is_as_one_by_one(
         known.add(LIMITS, NOW, w, kwh, instance)
         for known, w, kwh in zip(one_by_one, watts, counters, strict=True)
     ]
-    found = record.add_all(at_once, LIMITS, NOW, watts, counters, instance)
+    probes = tuple(map(str, range(len(column))))
+    reading = measurement.Reading("pdu", NOW, probes, tuple(watts), tuple(counters))
+    found = record.add_all(at_once, LIMITS, reading, instance)
     assert at_once == one_by_one
     assert found == [o for o in outcomes if o is not record.Outcome.COUNTED]
+
+
+def test_a_probe_not_seen_before_gets_a_record_if_it_can_be_one() -> None:
+    known = first()
+    records = {"p": known}
+    reading = measurement.Reading(
+        "pdu", NOW + 1, ("p", "new", "a/b", "odd"), (100.0, 5.0, 5.0, -1.0), (None, 7.5, None, None)
+    )
+    found, outcomes = record.add_each(records, LIMITS, reading, "run")
+    made = record.Record.first("new", LIMITS, NOW + 1, 5.0, 7.5, "run")
+    assert found == [known, made]
+    assert records == {"p": known, "new": made}
+    assert known.timestamp == NOW + 1
+    assert outcomes == [record.Outcome.REFUSED] * 2
+
+
+def test_one_by_one_counts_as_all_at_once() -> None:
+    one, other = {"p": first()}, first()
+    reading = measurement.Reading("pdu", NOW + 61, ("p",), (100.0,))
+    found, outcomes = record.add_each(one, LIMITS, reading, "run")
+    assert outcomes == record.add_all([other], LIMITS, reading, "run") == [record.Outcome.GAP]
+    assert found == [other] == [one["p"]]
