@@ -17,8 +17,11 @@ STAGES ?= setup lint mypy samples docs releasenotes tests
 OPENSTACK_STAGES ?= setup nova nova-older integration
 # Two workers: the machine CI runs on has two cores.
 WORKERS ?= 2
+# How many examples, trials and combinations: quick, ci or thorough, see tests/depth.py.
+DEPTH ?= quick
 PYTEST ?= $(BIN)/python -m pytest
-PARALLEL = $(PYTEST) -n $(WORKERS) --dist loadgroup tests/unit tests/functional tests/devstack
+PARALLEL = $(PYTEST) --depth $(DEPTH) -n $(WORKERS) --dist loadgroup \
+	tests/unit tests/functional tests/devstack
 
 # What must be there first. tox, which sets up its own environments, empties both.
 RUNTIME ?= $(VENV)/.runtime
@@ -30,8 +33,8 @@ ifeq ($(shell git rev-parse --git-dir 2>/dev/null),)
 export PBR_VERSION ?= 0.0.0
 endif
 
-.PHONY: help run test test-openstack test-install setup lint format mypy unit functional tests \
-	cover nova nova-older integration samples docs screenshot releasenotes bench clean
+.PHONY: help run test test-thorough test-openstack test-install setup lint format mypy unit \
+	functional tests cover nova nova-older integration samples docs screenshot releasenotes bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +44,9 @@ run: $(RUNTIME)  ## run everything in one process; ARGS="--config-file ..." is p
 
 test:  ## all that CI checks, except what needs a real OpenStack
 	@tools/stages $(STAGES)
+
+test-thorough:  ## the same with all examples, trials and combinations; takes hours
+	@DEPTH=thorough tools/stages $(STAGES)
 
 test-openstack:  ## tests in three releases of Nova, and against a real OpenStack
 	@tools/stages $(OPENSTACK_STAGES)
@@ -65,10 +71,10 @@ mypy: $(TOOLS)  ## types, strictly
 	$(BIN)/mypy allinone climate energybase energyclient kwapi nova_ext
 
 unit: $(TOOLS)  ## tests that need no server
-	$(PYTEST) tests/unit $(ARGS)
+	$(PYTEST) --depth $(DEPTH) tests/unit $(ARGS)
 
 functional: $(TOOLS) $(SERVERS)  ## tests with a real RabbitMQ, MariaDB, PostgreSQL and snmpd
-	$(PYTEST) tests/functional $(ARGS)
+	$(PYTEST) --depth $(DEPTH) tests/functional $(ARGS)
 
 tests: $(TOOLS) $(SERVERS)  ## unit, functional and devstack tests, on all workers
 	$(PARALLEL) $(ARGS)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What any test may ask for: a configuration of its own, a clock it sets itself.
+"""What every test may use: a configuration of its own, a fake clock, the depth of the run.
 
-Servers are the functional tests' affair.
+Owns no server: those are in ``tests/functional/conftest.py``.
 """
 
 from __future__ import annotations
@@ -19,16 +19,71 @@ from oslo_config import cfg
 from energybase import clock
 from energybase import service
 from kwapi import conf as kwapi_conf
+from tests import depth as depths
 
-# Bounded for CI. No deadline: on two shared cores it would measure the
-# neighbours. print_blob: a failure says how to have it again.
-hypothesis.settings.register_profile(
-    "ci", max_examples=100, deadline=None, derandomize=False, print_blob=True
-)
-hypothesis.settings.register_profile(
-    "thorough", parent=hypothesis.settings.get_profile("ci"), max_examples=5000
-)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--depth``."""
+    parser.addoption(
+        "--depth",
+        choices=sorted(depths.DEPTHS),
+        default="quick",
+        help="How many examples, trials and combinations are tried; quick unless said otherwise.",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the depth's profile of hypothesis, unless HYPOTHESIS_PROFILE names another."""
+    depths.register_profiles()
+    name = config.getoption("depth")
+    hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or name)
+    if config.option.timeout is None:
+        config.option.timeout = depths.DEPTHS[name].timeout_seconds
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Name the depth."""
+    return f"depth: {config.getoption('depth')}, {hypothesis.settings().max_examples} examples"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that uses the fixture ``trial`` as often as the depth says."""
+    trials = _depth(metafunc.config).trials
+    if "trial" in metafunc.fixturenames and trials > 1:
+        metafunc.parametrize("trial", range(trials))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of matrices marked ``pairwise``, keep the combinations that the depth asks for."""
+    if _depth(config).all_combinations:
+        return
+    matrices: dict[object, list[pytest.Function]] = {}
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("pairwise"):
+            matrices.setdefault(item.path, []).append(item)
+    left_out = set()
+    for matrix in matrices.values():
+        kept = set(depths.find_pairs([_combination(item) for item in matrix]))
+        left_out.update(item for index, item in enumerate(matrix) if index not in kept)
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _combination(item: pytest.Function) -> dict[str, str]:
+    """Return the values of the marker's fixtures, and the test with all others as its case."""
+    marker = item.get_closest_marker("pairwise")
+    spec = getattr(item, "callspec", None)
+    if marker is None or spec is None:
+        return {}
+    found = {name: repr(spec.params[name]) for name in marker.args if name in spec.params}
+    others = {name: index for name, index in spec.indices.items() if name not in found}
+    return found | {"case": f"{item.parent}{item.originalname}{sorted(others.items())}"}
+
+
+def _depth(config: pytest.Config) -> depths.Depth:
+    return depths.DEPTHS[config.getoption("depth")]
 
 
 class FakeClock(clock.Clock):
@@ -71,6 +126,12 @@ def wait(until: Callable[[], object], deadline_seconds: float = 60.0) -> None:
     while not until():
         assert time.monotonic() < deadline, "not within the deadline"
         time.sleep(0.02)
+
+
+@pytest.fixture
+def trial() -> int:
+    """The number of a trial: a test that uses it runs as often as ``--depth`` says."""
+    return 0
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from climate import states
 from climate.db import models
 from climate.planning import lease as leases
 from climate.planning import store
+from tests import depth
 from tests.contracts import climate_database as given
 from tests.contracts import store as store_contract
 
@@ -27,7 +28,7 @@ NOW = given.NOW
 
 #: A test's database is made once for all examples: they live with each other's rows.
 _EXAMPLES = hypothesis.settings(
-    max_examples=20,
+    max_examples=depth.examples(0.2),
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )

@@ -35,6 +35,7 @@ from kwapi.store import record
 from kwapi.store import state as states
 from kwapi.store import store
 from kwapi.store import tables
+from tests import depth
 
 _DEADLINE_SECONDS = 60.0
 #: The wire refuses most of these; the store must keep them apart all the same.
@@ -51,7 +52,7 @@ TEXTS = strategies.text(
 FLOATS = strategies.floats(allow_nan=False, allow_infinity=False)
 #: A test's database is made once for all examples: they live with each other's rows.
 EXAMPLES = hypothesis.settings(
-    max_examples=30,
+    max_examples=depth.examples(0.3),
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )

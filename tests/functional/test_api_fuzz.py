@@ -15,6 +15,7 @@ from hypothesis import strategies
 from schemathesis import checks
 
 from kwapi.store import store
+from tests import depth
 from tests.servers import apis
 
 _DOCUMENT = pathlib.Path(__file__).parents[2] / "doc/source/reference/openapi.yaml"
@@ -45,7 +46,7 @@ _MODES = [
 
 @pytest.mark.parametrize(("label", "mode"), _MODES)
 def test_every_answer_is_as_documented(app: Any, label: str, mode: Any) -> None:
-    @hypothesis.settings(max_examples=25)
+    @hypothesis.settings(max_examples=depth.examples(0.25))
     @hypothesis.given(case=_OPERATIONS[label].as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
         require_documented(app, case)

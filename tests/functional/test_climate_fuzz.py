@@ -16,6 +16,7 @@ import webob
 from hypothesis import strategies
 from schemathesis import checks
 
+from tests import depth
 from tests.servers import climate_apis
 
 _DOCUMENT = pathlib.Path(__file__).parents[2] / "doc/source/reference/climate-openapi.yaml"
@@ -49,7 +50,8 @@ def test_every_answer_is_as_documented(app: Any, label: str, mode: Any) -> None:
         return
 
     @hypothesis.settings(
-        max_examples=40, suppress_health_check=[hypothesis.HealthCheck.filter_too_much]
+        max_examples=depth.examples(0.4),
+        suppress_health_check=[hypothesis.HealthCheck.filter_too_much],
     )
     @hypothesis.given(case=_OPERATIONS[label].as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:
@@ -162,7 +164,7 @@ _BODIES = strategies.one_of(
 )
 
 
-@hypothesis.settings(max_examples=400)
+@hypothesis.settings(max_examples=depth.examples(4))
 @hypothesis.given(
     method=strategies.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]),
     path=strategies.one_of(
@@ -188,7 +190,7 @@ def test_bytes_of_any_kind_are_answered(
     require_answer(webob.Request(environ).get_response(app), method)
 
 
-@hypothesis.settings(max_examples=400)
+@hypothesis.settings(max_examples=depth.examples(4))
 @hypothesis.given(body=_BODIES)
 def test_any_body_is_a_lease_or_refused(app: Any, body: bytes) -> None:
     request = webob.Request.blank("/v1/leases/", method="POST", body=body)

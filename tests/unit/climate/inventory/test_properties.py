@@ -14,6 +14,7 @@ from hypothesis import strategies
 
 from climate import exception
 from climate.inventory import properties
+from tests import depth
 
 HOST: dict[str, Any] = {
     "id": 1,
@@ -292,7 +293,7 @@ HOSTS = strategies.fixed_dictionaries(
 ORDER = {"<": operator.lt, ">": operator.gt, "<=": operator.le, ">=": operator.ge}
 
 
-@hypothesis.settings(max_examples=500)
+@hypothesis.settings(max_examples=depth.examples(5))
 @hypothesis.given(clause=CLAUSES, host=HOSTS)
 def test_it_means_what_the_grammar_says(clause: list[Any], host: dict[str, Any]) -> None:
     """Beside the plainest reading of the module's docstring."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from climate.planning import availability
 from climate.planning import prices
+from tests import depth
 
 HOUR, DAY = 3600, 86_400
 #: Small times are as good as large ones, and all starts can be tried.
@@ -33,7 +34,7 @@ NUMBERS = st.tuples(
 )
 
 #: As many examples as the profile says, times ten.
-MANY = hypothesis.settings(max_examples=10 * hypothesis.settings().max_examples)
+MANY = hypothesis.settings(max_examples=depth.examples(10))
 
 Row = tuple[int, int, int]
 
@@ -258,7 +259,7 @@ def test_a_choice_is_made_of_pythons_own_numbers() -> None:
 # What would work instead.
 
 
-@hypothesis.settings(MANY, max_examples=MANY.max_examples // 2)
+@hypothesis.settings(max_examples=depth.examples(5))
 @hypothesis.given(cases())
 def test_advice_would_work(case: Case) -> None:
     window = range(case.wish.window_start, case.wish.window_end - case.wish.duration + 1)
@@ -368,7 +369,7 @@ def test_impossible_watts_are_merely_the_last_choice(watts: float) -> None:
 CALENDARS = st.dictionaries(st.integers(1, 9), FREE, max_size=7)
 
 
-@hypothesis.settings(MANY, max_examples=MANY.max_examples // 2)
+@hypothesis.settings(max_examples=depth.examples(5))
 @hypothesis.given(CALENDARS, CALENDARS, st.sets(st.integers(0, 10)))
 def test_replacing_is_as_reading_all_anew(
     before: dict[int, int], after: dict[int, int], gone: set[int]

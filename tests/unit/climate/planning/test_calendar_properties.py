@@ -25,6 +25,7 @@ from climate.db import models
 from climate.planning import availability
 from climate.planning import lease as leases
 from energybase.db import migration
+from tests import depth
 from tests.contracts import climate_database as given
 
 HOSTS = range(1, 6)
@@ -389,7 +390,7 @@ class TestCalendars(Calendars.TestCase):  # type: ignore[misc]  # made by hypoth
     """Runs the machine."""
 
     # An example is many: a profile's number counts for a quarter.
-    settings = settings(max_examples=settings.default.max_examples // 4, stateful_step_count=25)
+    settings = settings(max_examples=depth.examples(0.25), stateful_step_count=25)
 
     @classmethod
     def setUpClass(cls) -> None:

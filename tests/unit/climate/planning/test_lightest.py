@@ -9,6 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from climate.planning import lightest
+from tests import depth
 
 Thing = tuple[int, int, int]
 
@@ -30,7 +31,7 @@ THINGS = st.tuples(st.integers(0, 30), st.integers(0, 10), st.integers(0, 9))
 MOMENTS = st.lists(st.integers(0, 40), min_size=1)
 
 
-@hypothesis.settings(max_examples=5 * hypothesis.settings().max_examples)
+@hypothesis.settings(max_examples=depth.examples(5))
 @hypothesis.given(st.lists(THINGS, min_size=1, max_size=12), st.integers(1, 4), MOMENTS)
 def test_sums_are_of_the_smallest(found: list[Thing], number: int, moments: list[int]) -> None:
     check([(opens, opens + more, weight) for opens, more, weight in found], number, moments)

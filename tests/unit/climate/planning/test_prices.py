@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from climate.planning import prices
 from energybase import exception
+from tests import depth
 
 #: 2026-01-01T00:00:00Z
 NEW_YEAR = 1_767_225_600
@@ -43,7 +44,7 @@ def tariffs(draw: Any) -> prices.Prices:
     return prices.Prices(times, values)
 
 
-@hypothesis.settings(max_examples=3 * hypothesis.settings().max_examples)
+@hypothesis.settings(max_examples=depth.examples(3))
 @hypothesis.given(tariffs(), st.lists(st.tuples(st.integers(0, 50), st.integers(0, 30))))
 def test_an_integral_is_the_sum_of_its_seconds(
     tariff: prices.Prices, periods: list[tuple[int, int]]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import strategies as st
 
 from climate.ranking import efficiency
+from tests import depth
 
 NAN = math.nan
 
@@ -60,7 +61,7 @@ def hosts() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@hypothesis.settings(max_examples=3 * hypothesis.settings().max_examples)
+@hypothesis.settings(max_examples=depth.examples(3))
 @hypothesis.given(st.lists(hosts(), max_size=12), st.sampled_from(efficiency.KINDS))
 def test_every_host_has_one_place_unknown_ones_last_better_ones_first(
     given: list[dict[str, Any]], by: str

@@ -24,6 +24,7 @@ from kwapi.bus import listener as listeners
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
 from tests import conftest
+from tests import depth
 
 KEY = b"k" * 32
 VERIFIER = signing.Verifier({"k": KEY}, 3600.0, 60.0)
@@ -158,7 +159,7 @@ JSON = st.recursive(
 def test_no_frame_of_any_content_stops_a_listener(transport: Any, heard: Heard) -> None:
     sent = 0
 
-    @settings(max_examples=200)
+    @settings(max_examples=depth.examples(2))
     @given(
         JSON | st.just(sealed(7)), st.dictionaries(st.sampled_from(["priority", "payload"]), JSON)
     )

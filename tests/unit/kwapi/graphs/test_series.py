@@ -17,6 +17,7 @@ from kwapi.graphs import sections
 from kwapi.graphs import series
 from kwapi.history import periods
 from kwapi.store import record
+from tests import depth
 from tests.unit.kwapi.graphs import probe_files
 
 NOW = 1_700_000_123
@@ -65,7 +66,7 @@ def _kwh(period: str, samples: probe_files.Samples) -> float:
 
 
 @hypothesis.given(case=_samples(gaps=False))
-@hypothesis.settings(max_examples=25)
+@hypothesis.settings(max_examples=depth.examples(0.25))
 def test_energy_is_kwapis(case: tuple[str, probe_files.Samples, int]) -> None:
     """Within 1 %, of what the collector counts between the same measurements."""
     period, samples, _ = case
@@ -78,7 +79,7 @@ def test_energy_is_kwapis(case: tuple[str, probe_files.Samples, int]) -> None:
 
 
 @hypothesis.given(case=_samples(gaps=True))
-@hypothesis.settings(max_examples=25)
+@hypothesis.settings(max_examples=depth.examples(0.25))
 def test_gaps_count_nothing(case: tuple[str, probe_files.Samples, int]) -> None:
     """But for the row in which a gap begins or ends, which is RRDtool's to round."""
     period, samples, gaps = case

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kwapi.graphs import syntax
 from kwapi.history import rrdtool as reader
+from tests import depth
 
 _HOSTILE = [
     "a:b",
@@ -43,7 +44,7 @@ def test_a_name_is_shown_as_it_is(rrdtool: reader.Reader, text: str) -> None:
 
 
 @hypothesis.given(text=st.text(max_size=60))
-@hypothesis.settings(max_examples=60)
+@hypothesis.settings(max_examples=depth.examples(0.6))
 def test_no_text_breaks_a_command(text: str, rrdtool: reader.Reader) -> None:
     """Whatever it is, rrdtool draws a picture with one line below."""
     command = ["graphv", "-", "--start", "-60", "--title", syntax.clean(text)]
