@@ -77,9 +77,9 @@ def _combination(item: pytest.Function) -> dict[str, str]:
     spec = getattr(item, "callspec", None)
     if marker is None or spec is None:
         return {}
-    found = {name: repr(spec.params[name]) for name in marker.args if name in spec.params}
-    others = {name: index for name, index in spec.indices.items() if name not in found}
-    return found | {"case": f"{item.parent}{item.originalname}{sorted(others.items())}"}
+    values = {name: repr(value) for name, value in sorted(spec.params.items())}
+    found = {name: values.pop(name) for name in marker.args if name in values}
+    return found | {"case": f"{item.parent}{item.originalname}{values}"}
 
 
 def _depth(config: pytest.Config) -> depths.Depth:

@@ -25,6 +25,8 @@ from kwapi.drivers.snmp import engine as snmp_engine
 from tests import conftest
 from tests.servers import snmp_peers
 
+pytestmark = pytest.mark.pairwise("peer", "library", "version")
+
 LIBRARIES = ("pysnmp", "gufo")
 VERSIONS = ("1", "2c", "3")
 _EATON = "1.3.6.1.4.1.534.6.6.7"

@@ -21,6 +21,8 @@ from kwapi.drivers.snmp import driver as snmp
 from kwapi.drivers.snmp import profile as snmp_profile
 from tests.servers import snmp_peers
 
+pytestmark = pytest.mark.pairwise("agents", "library", "protocol")
+
 OUTLETS = ["one", "two", "three", "four", "five"]
 
 Expected = dict[str, tuple[float, float | None]]
