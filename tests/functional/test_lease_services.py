@@ -291,6 +291,7 @@ def require_unavailable(answer: requests.Response) -> None:
 # ---- kill -9
 
 
+@pytest.mark.usefixtures("trial")
 @pytest.mark.parametrize("database", ["sqlite", "mariadb"])
 def test_kill_9_of_the_planner_books_no_host_twice(
     site: lease_services.Site, clients: Clients

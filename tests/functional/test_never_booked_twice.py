@@ -114,6 +114,7 @@ class Planners:
         return [json.loads(line) for line in self.journal.read_text().splitlines()]
 
 
+@pytest.mark.usefixtures("trial")
 def test_no_host_is_reserved_twice(
     server: databases.Server | None, database: given.Database, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[databases.Server | None
         yield server
 
 
+@pytest.mark.usefixtures("trial")
 def test_crashes_lose_nothing_and_count_nothing_twice(
     tmp_path: Path, rabbitmq: broker.RabbitMQ, database: databases.Server | None
 ) -> None:

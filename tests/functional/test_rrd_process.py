@@ -119,6 +119,7 @@ def rrd(site: scripts.Site, audit: audits.Audit) -> Iterator[Rrd]:
     made.kill()
 
 
+@pytest.mark.usefixtures("trial")
 def test_kills_change_nothing(rrd: Rrd) -> None:
     """Killed while it writes, while it starts, and stopped in order: the same bytes."""
     moments = random.Random()
