@@ -33,6 +33,7 @@ from kwapi.ceilometer import samples
 from kwapi.store import store as stores
 from tests.fakes import tcp_relay
 from tests.functional import audit as audits
+from tests.servers import ports
 from tests.servers import rabbitmq as broker
 from tests.servers import scripts
 
@@ -376,7 +377,7 @@ def test_it_stops_while_ceilometers_broker_is_away(
     tmp_path: Path, rabbitmq: broker.RabbitMQ
 ) -> None:
     """In order, and the next process sends what this one could not."""
-    (port,) = broker.free_ports(1)
+    (port,) = ports.find_tcp(1)
     world = World(tmp_path, rabbitmq.url, transport_url=f"rabbit://guest:guest@127.0.0.1:{port}/")
     try:
         world.agent.start()
@@ -529,7 +530,7 @@ def test_a_wrong_file_at_reload_changes_nothing(world: World) -> None:
 
 
 def test_it_waits_for_a_broker_and_stops_meanwhile(tmp_path: Path) -> None:
-    (port,) = broker.free_ports(1)
+    (port,) = ports.find_tcp(1)
     site = scripts.Site(tmp_path, f"rabbit://guest:guest@127.0.0.1:{port}/")
     try:
         service = site.script("kwapi-ceilometer")
@@ -543,7 +544,7 @@ def test_it_waits_for_a_broker_and_stops_meanwhile(tmp_path: Path) -> None:
 
 def test_it_waits_for_its_database_and_stops_meanwhile(tmp_path: Path) -> None:
     """Without its password in the log."""
-    (port,) = broker.free_ports(1)
+    (port,) = ports.find_tcp(1)
     site = scripts.Site(tmp_path, "rabbit://127.0.0.1:1/")
     try:
         site.add_secret("s3cret")

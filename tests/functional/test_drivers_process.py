@@ -14,7 +14,7 @@ import pytest
 
 from tests.functional import audit as audits
 from tests.servers import kwapi_sites
-from tests.servers import rabbitmq as broker
+from tests.servers import ports
 from tests.servers import scripts
 from tests.servers.kwapi_sites import audit as audit
 from tests.servers.kwapi_sites import lone_site as lone_site
@@ -57,7 +57,7 @@ def test_drivers_take_up_a_changed_file(site: scripts.Site, audit: audits.Audit)
 
 def unreachable(community: str) -> str:
     """Return the section of an SNMP wattmeter that is not there."""
-    (port,) = broker.free_ports(1)
+    (port,) = ports.find_tcp(1)
     parameters = {"ip": "127.0.0.1", "port": port, "community": community, "timeout_seconds": 0.2}
     return f"[unreachable]\ndriver = Snmp\nprobes = ['u.1']\nparameters = {parameters}\n"
 

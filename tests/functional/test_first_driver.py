@@ -26,7 +26,7 @@ from kwapi import measurement
 from kwapi.drivers import driver
 from tests import code_blocks
 from tests.contracts import driver as driver_contract
-from tests.servers import rabbitmq as ports
+from tests.servers import ports
 from tests.servers import scripts
 
 PAGE = "contributor/first-driver.rst"
@@ -45,7 +45,7 @@ class Strip(driver_contract.Device):
     resolution_watts = 0.5
 
     def __init__(self) -> None:
-        (self.port,) = ports.free_ports(1)
+        (self.port,) = ports.find_tcp(1)
         self.url = f"http://127.0.0.1:{self.port}/outlets"
         self.parameters = {"url": self.url}
         self.expected = {
@@ -236,7 +236,7 @@ def test_wrong_parameters_are_refused_by_name(site: Site, device: Strip) -> None
 
 def test_it_publishes(site: Site, device: Strip) -> None:
     """The API shows what the page shows, and kwh grows with the strip's own counter."""
-    api, leases, pages = ports.free_ports(3)
+    api, leases, pages = ports.find_tcp(3)
     (site.folder / "ports.conf").write_text(
         f"[api]\nport = {api}\n[lease_api]\nport = {leases}\n[rrd]\nport = {pages}\n"
         "[collector]\nflush_seconds = 0.3\n"

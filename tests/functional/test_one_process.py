@@ -20,7 +20,7 @@ import pytest
 import requests
 
 from climate import states
-from tests.servers import rabbitmq as ports
+from tests.servers import ports
 from tests.servers import scripts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ class OneProcess:
     """It, on free ports, with a directory of its own for all that it writes; not started."""
 
     def __init__(self, folder: Path) -> None:
-        self.port, self.leases_port, self.pages_port = ports.free_ports(3)
+        self.port, self.leases_port, self.pages_port = ports.find_tcp(3)
         path, self.state_path = folder / "climate.conf", folder / "state"
         path.write_text(
             f"[api]\nport = {self.port}\n[lease_api]\nport = {self.leases_port}\n"

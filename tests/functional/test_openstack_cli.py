@@ -28,7 +28,7 @@ import requests
 import yaml
 
 from tests.servers import openstack_shell
-from tests.servers import rabbitmq as ports
+from tests.servers import ports
 from tests.servers import scripts
 
 SERVERS = [f"server-{number}" for number in range(1, 9)]
@@ -66,7 +66,7 @@ def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rack]:
 
 def make_climate(folder: Path) -> tuple[scripts.Script, str, str]:
     """Return kwapi-climate, not started, and where its two services will be."""
-    energy_port, lease_port = ports.free_ports(2)
+    energy_port, lease_port = ports.find_tcp(2)
     (folder / "climate.conf").write_text(
         f"[api]\nport = {energy_port}\n[lease_api]\nport = {lease_port}\ndefault_page_size = 2\n"
         "[simulator]\nport = 0\n[collector]\nflush_seconds = 0.3\n[ranking]\nsample_seconds = 1\n"
@@ -278,7 +278,7 @@ def test_mistakes(shell: Run) -> None:
 
 def test_services_that_are_not_there(rack: Rack, shell: Run) -> None:
     """Refused, elsewhere, or not known where."""
-    (port,) = ports.free_ports(1)
+    (port,) = ports.find_tcp(1)
     away = f"--os-lease-endpoint-override http://127.0.0.1:{port}/v1"
     require_refused(shell(f"{away} lease list"), "connection is refused", f":{port}/v1/leases/")
     wrong = f"--os-energy-endpoint-override {rack.lease_url}"

@@ -28,7 +28,7 @@ from tests.functional import audit as audits
 from tests.functional import test_collector_garbage as garbage
 from tests.functional import test_one_process as one_process
 from tests.servers import kwapi_sites
-from tests.servers import rabbitmq as broker
+from tests.servers import ports
 from tests.servers import rrdcached as daemons
 from tests.servers import scripts
 from tests.servers.kwapi_sites import audit as audit
@@ -45,7 +45,7 @@ class Rrd:
     """
 
     def __init__(self, site: scripts.Site, audit: audits.Audit, options: str = "") -> None:
-        (self.port,) = broker.free_ports(1)
+        (self.port,) = ports.find_tcp(1)
         self.site, self.audit = site, audit
         self.directory, self.queue = site.folder / "rrd", f"rrd-{site.topic}"
         text = f"[rrd]\nport = {self.port}\npool = {self.queue}\nflush_seconds = 0.3\n{options}"

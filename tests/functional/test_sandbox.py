@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.servers import ports
 from tests.servers import rabbitmq as broker
 from tests.servers import sandbox
 from tests.servers import scripts
@@ -85,7 +86,7 @@ def test_all_units_filter_alike() -> None:
 
 def test_everything_in_one_process(tmp_path: Path, started: list[Sandboxed]) -> None:
     """Drivers, collector, graphs, inventory, planning, ranking: each works in there."""
-    port, leases_port, pages_port = broker.free_ports(3)
+    port, leases_port, pages_port = ports.find_tcp(3)
     path = tmp_path / "climate.conf"
     path.write_text(
         f"[api]\nport = {port}\n[lease_api]\nport = {leases_port}\n[rrd]\nport = {pages_port}\n"
@@ -137,7 +138,7 @@ def test_rrdcached() -> None:
 def test_on_a_broker(rabbitmq: broker.RabbitMQ, tmp_path: Path, started: list[Sandboxed]) -> None:
     """A process each, as in a cloud; the APIs' and the pages' fork workers."""
     site = scripts.Site(tmp_path, rabbitmq.url)
-    port, pages_port = broker.free_ports(2)
+    port, pages_port = ports.find_tcp(2)
     site.configure(
         f"""
         [api]

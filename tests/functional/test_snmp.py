@@ -23,9 +23,14 @@ from kwapi.drivers.snmp import client as snmp_client
 from kwapi.drivers.snmp import driver as snmp
 from kwapi.drivers.snmp import engine as snmp_engine
 from tests import conftest
+from tests.servers import ports
 from tests.servers import snmp_peers
 
-pytestmark = pytest.mark.pairwise("peer", "library", "version")
+pytestmark = [
+    pytest.mark.pairwise("peer", "library", "version"),
+    # ``peer`` asks for the agents by name, which nobody sees beforehand.
+    pytest.mark.xdist_group("test_snmp"),
+]
 
 LIBRARIES = ("pysnmp", "gufo")
 VERSIONS = ("1", "2c", "3")
@@ -249,7 +254,7 @@ def test_the_simulator_wants_the_whole_security_level(
 def test_nobody_is_there(make_driver: MakeDriver, version: str) -> None:
     """A closed port, or a host that takes requests and answers none."""
     with snmp_peers.SilentPort() as silent:
-        for port in (snmp_peers.free_port(), silent):
+        for port in (ports.find_udp(), silent):
             driver = make_driver(port, version, timeout_seconds=0.3, retries=0)
             with pytest.raises(exception.WattmeterUnreachable):
                 driver.open()
@@ -290,7 +295,7 @@ def test_a_small_device_is_asked_for_less(library: str, version: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_device_goes_away_and_comes_back(make_driver: MakeDriver, version: str) -> None:
     """Reading fails meanwhile; then a new session works, on the same engine."""
-    pdu = make_agent(port=snmp_peers.free_port())
+    pdu = make_agent(port=ports.find_udp())
     pdu.start()
     driver = make_driver(pdu.port, version, timeout_seconds=0.5, retries=1)
     driver.open()
@@ -309,7 +314,7 @@ def test_a_device_goes_away_and_comes_back(make_driver: MakeDriver, version: str
 
 def test_a_device_reboots_unnoticed(make_driver: MakeDriver) -> None:
     """SNMPv3: its clock starts anew between two readings; the driver recovers by opening again."""
-    pdu = make_agent(port=snmp_peers.free_port())
+    pdu = make_agent(port=ports.find_udp())
     pdu.start()
     driver = make_driver(pdu.port, "3", timeout_seconds=1.0)
     driver.open()

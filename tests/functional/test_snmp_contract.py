@@ -16,6 +16,7 @@ from allinone.simulator import rack
 from kwapi import exception
 from kwapi import measurement
 from tests.contracts import driver as driver_contract
+from tests.servers import ports
 from tests.servers import snmp_peers
 
 pytestmark = pytest.mark.pairwise("library", "version")
@@ -41,7 +42,7 @@ class Pdu(driver_contract.Device):
     def __init__(self, library: str, version: str) -> None:
         """Prepare; :meth:`start` starts it."""
         # At the same port it is the same device, as SNMPv3 sees it.
-        port = snmp_peers.free_port()
+        port = ports.find_udp()
         self._right = _agent(port, snmp_peers.AUTH_PASSWORD, snmp_peers.PRIV_PASSWORD)
         self._other = _agent(port, "another-auth-password", "another-priv-password")
         self._serving = self._right

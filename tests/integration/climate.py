@@ -23,7 +23,7 @@ from energybase.web import server
 from tests.integration import cloud as clouds
 from tests.integration import ground as grounds
 from tests.integration import nova as novas
-from tests.servers import rabbitmq
+from tests.servers import ports
 from tests.servers import scripts
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -100,7 +100,7 @@ class Climate:
     def __init__(self, cloud: clouds.Cloud, ground: grounds.Ground) -> None:
         self._cloud, self._ground, self._folder = cloud, ground, ground.folder
         self.wattmeters = Wattmeters(_HOSTS)
-        (self._port,) = rabbitmq.free_ports(1)
+        (self._port,) = ports.find_tcp(1)
         self._leases: dict[str, Leases] = {}
         self._url = f"http://127.0.0.1:{self._port}/v1"
         self._services = [self._script(f"climate-{name}") for name in _SERVICES]

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from tests.integration import daemon
 from tests.integration import keystone as keystones
 from tests.servers import databases
+from tests.servers import ports
 from tests.servers import rabbitmq
 
 
@@ -57,7 +58,7 @@ class Ground:
 
     def api(self, name: str, module: str, environ: Mapping[str, str]) -> daemon.Api:
         """Return a WSGI application of the environment, not started."""
-        (port,) = rabbitmq.free_ports(1)
+        (port,) = ports.find_tcp(1)
         return daemon.Api(name, self.venv, module, port, self.folder, environ)
 
     def run(

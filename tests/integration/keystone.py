@@ -16,7 +16,7 @@ from keystoneauth1 import session as sessions
 from keystoneauth1.identity import v3
 
 from tests.integration import daemon
-from tests.servers import rabbitmq
+from tests.servers import ports
 
 PASSWORD = "integration"
 REGION = "RegionOne"
@@ -46,7 +46,7 @@ class Keystone:
         self.folder = folder
         self._etc = folder / f"etc-{expiration_seconds}"
         self._etc.mkdir()
-        (port,) = rabbitmq.free_ports(1)
+        (port,) = ports.find_tcp(1)
         environ = {"OS_KEYSTONE_CONFIG_DIR": str(self._etc)}
         self._api = daemon.Api("keystone", venv, "keystone.wsgi.api", port, folder, environ)
         self.url = f"{self._api.url}/v3"

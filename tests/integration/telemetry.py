@@ -23,7 +23,7 @@ from tests.integration import gnocchi as gnocchis
 from tests.integration import ground as grounds
 from tests.integration import keystone as keystones
 from tests.integration import measuring
-from tests.servers import rabbitmq
+from tests.servers import ports
 from tests.servers import scripts
 
 HOUR = 3600
@@ -48,7 +48,7 @@ class Telemetry:
         self.ground = ground
         self.gnocchi = gnocchis.Gnocchi(ground)
         self.ceilometer = ceilometers.Ceilometer(ground)
-        (self.energy_port,) = rabbitmq.free_ports(1)
+        (self.energy_port,) = ports.find_tcp(1)
 
     def start(self) -> None:
         """Make and start both; return when samples are taken."""

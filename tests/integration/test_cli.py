@@ -14,7 +14,7 @@ import requests
 
 from tests.integration import keystone as keystones
 from tests.servers import openstack_shell
-from tests.servers import rabbitmq as brokers
+from tests.servers import ports
 from tests.servers import scripts
 
 #: Of its own, since other tests have a lease service of theirs in the catalog.
@@ -60,7 +60,7 @@ def region(
 ) -> Iterator[None]:
     """Kwapi and Climate in one process, which ask Keystone, in the catalog."""
     folder = tmp_path_factory.mktemp("cli")
-    energy_port, lease_port = brokers.free_ports(2)
+    energy_port, lease_port = ports.find_tcp(2)
     (folder / "hosts.yaml").write_text(HOSTS)
     (folder / "climate.conf").write_text(
         f"[api]\nport = {energy_port}\nauth_strategy = keystone\n[simulator]\nport = 0\n"

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.integration import keystone as keystones
-from tests.servers import rabbitmq as brokers
+from tests.servers import ports
 from tests.servers import scripts
 
 #: By user: alice and bob share a project.
@@ -75,7 +75,7 @@ def leases(
 
 def configure(folder: pathlib.Path, keystone: keystones.Keystone) -> list[str]:
     """Return the arguments of the process, its files written."""
-    energy_port, lease_port, pages_port = brokers.free_ports(3)
+    energy_port, lease_port, pages_port = ports.find_tcp(3)
     (folder / "hosts.yaml").write_text(HOSTS)
     (folder / "climate.conf").write_text(
         f"[api]\nport = {energy_port}\n[simulator]\nport = 0\n[rrd]\nport = {pages_port}\n"

@@ -27,7 +27,7 @@ from pyghmi.ipmi import bmc
 from pyghmi.ipmi.private import serversession
 from pyghmi.ipmi.private import session
 
-from tests.servers import snmp_peers
+from tests.servers import ports
 
 USERNAME, PASSWORD = "kwapi", "kwapi-secret-1"
 _READY_SECONDS = 60.0
@@ -129,7 +129,7 @@ class IpmiSim:
 
         :param look_milliseconds: how often it looks what its sensors should show.
         """
-        self.port, self._directory = snmp_peers.free_port(), directory
+        self.port, self._directory = ports.find_udp(), directory
         self._process: subprocess.Popen[bytes] | None = None
         self._watts_path = directory / "watts"
         self.set_watts(watts)
@@ -275,7 +275,7 @@ class DcmiBmc:
     """A BMC that speaks DCMI, in a process of its own; see ``serve``."""
 
     def __init__(self, directory: Path) -> None:
-        self.port, self._directory = snmp_peers.free_port(), directory
+        self.port, self._directory = ports.find_udp(), directory
         self._process: subprocess.Popen[bytes] | None = None
         self.show()
 

@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,9 +21,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-#: Below the range the kernel takes outgoing ports from, so that a server that
-#: is away for a while finds its port free when it comes back.
-_PORTS = range(20_000, 32_000)
+from tests.servers import ports
+
 _READY_SECONDS = 120
 _STOP_SECONDS = 60
 
@@ -43,7 +40,7 @@ class Server:
         # Not pytest's directory: that one lets no other user pass, and
         # PostgreSQL does not run as root.
         self.directory = Path(tempfile.mkdtemp(prefix=f"kwapi-{self.name}-"))
-        self.port = _free_port()
+        (self.port,) = ports.find_tcp(1)
         self._process: subprocess.Popen[bytes] | None = None
 
     def create(self) -> None:
@@ -275,11 +272,3 @@ def running(name: str) -> Iterator[Server]:
         yield server
     finally:
         server.close()
-
-
-def _free_port() -> int:
-    for port in random.sample(_PORTS, 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise RuntimeError("no free port")

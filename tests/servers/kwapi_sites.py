@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional import audit as audits
+from tests.servers import ports
 from tests.servers import rabbitmq as broker
 from tests.servers import scripts
 
@@ -32,7 +33,7 @@ def site(tmp_path: Path, rabbitmq: broker.RabbitMQ) -> Iterator[scripts.Site]:
 @pytest.fixture
 def lone_site(tmp_path: Path) -> Iterator[scripts.Site]:
     """A site whose broker is not there."""
-    (port,) = broker.free_ports(1)
+    (port,) = ports.find_tcp(1)
     made = scripts.Site(tmp_path, f"rabbit://guest:guest@127.0.0.1:{port}/")
     yield made
     made.close()

@@ -19,7 +19,7 @@ from typing import Any
 import requests
 
 from tests.contracts import climate_database
-from tests.servers import rabbitmq as broker
+from tests.servers import ports
 from tests.servers import scripts
 
 #: In the order to start them.
@@ -60,7 +60,7 @@ class Site:
         :param connection: URL of an empty database; None makes it SQLite.
         :param text: further sections of the configuration.
         """
-        (port,) = broker.free_ports(1)
+        (port,) = ports.find_tcp(1)
         self.url = f"http://127.0.0.1:{port}"
         self.folder, self.conf_path = folder, folder / "climate.conf"
         connection = connection or f"sqlite:///{folder}/climate.sqlite"

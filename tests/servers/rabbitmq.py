@@ -11,10 +11,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -22,10 +20,9 @@ from typing import Any
 
 import kombu
 
+from tests.servers import ports
+
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")
-#: Below the range the kernel takes outgoing ports from, so that a broker that
-#: is away for a while finds its port free when it comes back.
-_PORTS = range(20_000, 32_000)
 _READY_SECONDS = 180
 _STOP_SECONDS = 60
 _CONFIGURATION = """\
@@ -48,7 +45,7 @@ class RabbitMQ:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._port, self._dist_port, self._epmd_port = free_ports(3)
+        self._port, self._dist_port, self._epmd_port = ports.find_tcp(3)
         self._epmd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
         self._write_configuration()
@@ -183,18 +180,6 @@ class RabbitMQ:
 
     def _log_end(self) -> str:
         return (self._directory / "output").read_text(errors="replace")[-4000:]
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports on which nobody listens now, and nobody is given by chance."""
-    found: list[int] = []
-    with contextlib.ExitStack() as held:
-        while len(found) < count:
-            probe = held.enter_context(socket.socket())
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", random.choice(_PORTS)))
-                found.append(probe.getsockname()[1])
-    return found
 
 
 def require_program(name: str | Path) -> str:

@@ -7,7 +7,6 @@ same recordings, in snmpsim's format: lines of ``OID|tag|value``.
 
 from __future__ import annotations
 
-import random
 import shutil
 import socket
 import subprocess
@@ -18,6 +17,8 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.servers import ports
 
 SAMPLES = Path(__file__).parents[1] / "unit" / "kwapi" / "drivers" / "snmp" / "samples"
 
@@ -32,22 +33,7 @@ SNMPD_USERS = {
 _SNMPD_TYPES = {"2": "integer", "4": "octet_str", "65": "counter", "66": "uinteger"}
 _SYSTEM = "1.3.6.1.2.1.1."
 _SYS_DESCR, _SYS_OBJECT_ID = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0"
-#: Below the range the kernel takes outgoing ports from, so that an agent that
-#: is away for a while finds its port free when it comes back.
-_PORTS = range(20_000, 32_000)
 _READY_SECONDS = 120
-
-
-def free_port() -> int:
-    """Return a UDP port of loopback that nobody has."""
-    while True:
-        port = random.choice(_PORTS)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def read_recording(path: Path) -> dict[str, tuple[str, str]]:
@@ -69,7 +55,7 @@ class _Agent:
     """A process that serves a port."""
 
     def __init__(self, name: str, directory: Path) -> None:
-        self.name, self.port, self._directory = name, free_port(), directory
+        self.name, self.port, self._directory = name, ports.find_udp(), directory
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
