@@ -20,8 +20,10 @@ WORKERS ?= 2
 # How many examples, trials and combinations: quick, ci or thorough, see tests/depth.py.
 DEPTH ?= quick
 PYTEST ?= $(BIN)/python -m pytest
+# xdist takes the largest groups first, then tests one by one: short ones last, so that no
+# worker ends long before the other.
 PARALLEL = $(PYTEST) --depth $(DEPTH) -n $(WORKERS) --dist loadgroup \
-	tests/unit tests/functional tests/devstack
+	tests/devstack tests/functional tests/unit
 
 # What must be there first. tox, which sets up its own environments, empties both.
 RUNTIME ?= $(VENV)/.runtime

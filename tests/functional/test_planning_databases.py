@@ -18,8 +18,6 @@ from tests.contracts.climate_database import audited as audited
 from tests.contracts.climate_database import kept as kept
 from tests.servers import databases
 
-pytestmark = pytest.mark.xdist_group("databases")
-
 
 @pytest.fixture(scope="module", params=sorted(databases.SERVERS))
 def server(request: pytest.FixtureRequest) -> Iterator[databases.Server]:

@@ -11,8 +11,6 @@ from tests.contracts import inventory
 from tests.contracts import ranking
 from tests.servers import databases
 
-pytestmark = pytest.mark.xdist_group("databases")
-
 
 @pytest.fixture(scope="module", params=sorted(databases.SERVERS))
 def server(request: pytest.FixtureRequest) -> Iterator[databases.Server]:

@@ -18,6 +18,9 @@ from tests.fakes import tcp_relay
 from tests.servers import databases
 from tests.unit.kwapi.drivers.sql import peer
 
+# ``peer`` asks for servers by name, which nobody sees beforehand.
+pytestmark = pytest.mark.xdist_group("test_sql")
+
 USER, PASSWORD = "meter_reader", "s3cret-of-the-reader"
 
 

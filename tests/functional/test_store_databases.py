@@ -15,8 +15,6 @@ from kwapi.store import tables
 from tests.contracts import store as store_contract
 from tests.servers import databases
 
-pytestmark = pytest.mark.xdist_group("databases")
-
 
 @pytest.fixture(scope="module", params=sorted(databases.SERVERS))
 def server(request: pytest.FixtureRequest) -> Iterator[databases.Server]:

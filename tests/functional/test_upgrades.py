@@ -31,8 +31,6 @@ from tests.contracts import climate_database
 from tests.contracts import store as store_contract
 from tests.servers import databases
 
-pytestmark = pytest.mark.xdist_group("databases")
-
 NOW, FOREVER, HOUR = climate_database.NOW, climate_database.FOREVER, climate_database.HOUR
 _Rows = dict[str, list[dict[str, Any]]]
 
