@@ -17,6 +17,7 @@
         |-- Conflict                   409  others were faster, again and again; try again
         |-- SourceUnavailable          503  Nova, or a file, cannot be read just now
         `-- ServiceUnavailable         503  a service behind the API does not answer
+            `-- ServiceOutdated        503  it is of a release without what is asked of it
 
 ``code`` is the HTTP status where the API answers with it, ``meta`` what a
 program may want of the reason.  All of it crosses RPC: details are values that
@@ -141,7 +142,16 @@ class SourceUnavailable(ClimateException):
 
 
 class ServiceUnavailable(ClimateException):
-    """``service``: ``climate-planning`` or ``climate-inventory``; ``reason`` is for the log."""
+    """``service``: its name, such as ``climate-planning``; ``reason`` is for the log."""
 
     msg_fmt = "%(service)s does not answer: %(reason)s"
     code = 503
+
+
+class ServiceOutdated(ServiceUnavailable):
+    """``found`` and ``wanted``: versions of the service's RPC."""
+
+    msg_fmt = (
+        "%(service)s is too old: its RPC has version %(found)s, this call needs %(wanted)s; "
+        "upgrade %(service)s first."
+    )

@@ -176,6 +176,8 @@ class Inventory:
 class Endpoint:
     """What others may call; see :class:`climate.rpc.inventory.InventoryAPI`."""
 
+    target = transport.endpoint_target(rpc.VERSION)
+
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
 

@@ -243,7 +243,8 @@ class Endpoint:
 
 
 def _call(method: Callable[..., _T], *arguments: Any, **named: Any) -> _T:
-    """Return what a method returns; what it does not take is the caller's mistake."""
+    """Return what a method returns; what it misses is the caller's mistake."""
+    named = transports.known_arguments(method, named)
     try:
         inspect.signature(method).bind(*arguments, **named)
     except TypeError as exc:

@@ -1,16 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The broker; a server that answers; a client whose errors are ours.
+"""RPC between Climate's services: a server, a client, and the errors that cross.
 
 Owns all of oslo.messaging's RPC: what crosses it are values that JSON knows,
 the request context, and the exceptions of :mod:`climate.exception`.
+
+Client and server may be of different releases:
+
+- A server passes over arguments that it does not know.  A call whose new
+  argument must not be passed over needs a higher minor version: see
+  :meth:`Client.call`.
+- A server of an older minor version refuses that call with ServiceOutdated,
+  which names both versions; it has done nothing.
+- An exception crosses under the name of its module; see ``_SENT_AS``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
+import inspect
 import logging
 import threading
+from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import oslo_messaging
@@ -25,7 +38,12 @@ from energybase import messaging
 LOG = logging.getLogger(__name__)
 
 #: Whose exceptions are raised again where the call came from.
-_OURS = ["climate.exception", "kwapi.exception"]
+_OURS = ["climate.exception", "energybase.exception", "kwapi.exception"]
+#: The floor's exceptions were Kwapi's one release ago, and a client of that release takes
+#: them under that name alone.  The next release may send them under their own.
+_SENT_AS = {"energybase.exception": "kwapi.exception"}
+#: By this end of both names oslo.messaging knows an exception to be sent under another name.
+_REMOTE = "_Remote"
 _STOP_SECONDS = 5.0
 #: How long a first call waits for a connection, if its own timeout is no shorter.
 _CONNECT_SECONDS = 5.0
@@ -77,6 +95,8 @@ class Server:
         self._server = oslo_messaging.get_rpc_server(
             transport, target, [endpoint], executor="threading", serializer=_Serializer()
         )
+        service, version = topic.replace(".", "-"), endpoint.target.version
+        self._server.dispatcher = _Dispatcher(self._server.dispatcher, service, version)
         self._thread = threading.Thread(target=self._server.start, name="rpc", daemon=True)
 
     def start(self) -> None:
@@ -96,9 +116,31 @@ class Server:
         """Nothing of it can change."""
 
 
+class _Dispatcher:
+    """Answers so that clients of other releases understand.
+
+    One that wants more than there is is told what there is; oslo.messaging does not.
+    """
+
+    def __init__(self, dispatcher: Any, service: str, offered: str) -> None:
+        self._dispatcher, self._service, self._offered = dispatcher, service, offered
+
+    @oslo_messaging.expected_exceptions(exception.ServiceOutdated)  # type: ignore[untyped-decorator]  # comes without types
+    def dispatch(self, incoming: Any) -> Any:
+        try:
+            return self._dispatcher.dispatch(incoming)
+        except oslo_messaging.UnsupportedVersion as exc:
+            wanted = exc.version
+        except oslo_messaging.ExpectedException as exc:
+            _rename(exc.exc_info[1])
+            raise
+        raise exception.ServiceOutdated(service=self._service, found=self._offered, wanted=wanted)
+
+
 class Client:
     """Calls one service.
 
+    :param version: the lowest that has all calls, but for those that need a higher one.
     :param service: its name, for errors.
     """
 
@@ -115,20 +157,31 @@ class Client:
             # Told at once if there is nobody to take it.
             transport_options=oslo_messaging.TransportOptions(at_least_once=True),
         )
-        self._service = service
+        self._service, self._version = service, version
         self._replies = _ReplyQueue(transport)
         self._connect_seconds = min(timeout_seconds, _CONNECT_SECONDS)
 
-    def call(self, who: context.RequestContext, method: str, **arguments: Any) -> Any:
+    def call(
+        self,
+        who: context.RequestContext,
+        method: str,
+        /,
+        *,
+        needs_version: str | None = None,
+        **arguments: Any,
+    ) -> Any:
         """Return what the service answers.
 
+        :param needs_version: of a method, or of an argument that must not be passed over,
+            that came later than the client's version.
+        :raises ServiceOutdated: the service is of a release without that version.
         :raises ServiceUnavailable: it does not, or the broker is away.
         :raises EnergyException: what the service raised, if it is one of ours.
         """
         if not self._replies.wait(self._connect_seconds):
             raise self._unavailable(_BROKER_AWAY)
         try:
-            return self._client.call(who, method, **arguments)
+            return self._prepare(needs_version).call(who, method, **arguments)
         except floor.EnergyException as exc:
             failure: Exception = _restore(exc)
         except oslo_messaging.MessagingTimeout:
@@ -137,12 +190,29 @@ class Client:
             failure = self._unavailable("it was never started")
         except (oslo_messaging.MessageDeliveryFailure, *_NO_CONNECTION):
             failure = self._unavailable(_BROKER_AWAY)
+        except oslo_messaging.RemoteError as exc:
+            failure = self._translate(exc, method, needs_version)
         except oslo_messaging.MessagingException as exc:
             # Its text may hold a trace of the other side: for the log.
             LOG.error("%s failed at %s: %s", self._service, method, exc)
             failure = self._unavailable(type(exc).__name__)
         # Out of the handlers: what is told is ours alone.
         raise failure
+
+    def _prepare(self, version: str | None) -> Any:
+        return self._client if version is None else self._client.prepare(version=version)
+
+    def _translate(
+        self, exc: Any, method: str, needs_version: str | None
+    ) -> exception.ServiceUnavailable:
+        """Return the error for what the service raised, and what is none of ours."""
+        if exc.exc_type == oslo_messaging.UnsupportedVersion.__name__:
+            # A service of before 1.1 names no version of its own.
+            wanted = needs_version or self._version
+            return exception.ServiceOutdated(service=self._service, found="1.0", wanted=wanted)
+        # Its text may hold a trace of the other side: for the log.
+        LOG.error("%s failed at %s: %s", self._service, method, exc)
+        return self._unavailable(f"it failed with {exc.exc_type}")
 
     def _unavailable(self, reason: str) -> exception.ServiceUnavailable:
         return exception.ServiceUnavailable(service=self._service, reason=reason)
@@ -197,8 +267,36 @@ def endpoint_target(version: str) -> Any:
 
 
 def expected(method: Any) -> Any:
-    """Decorate a method of an endpoint: what is raised on purpose is no fault to be logged."""
-    return oslo_messaging.expected_exceptions(floor.EnergyException)(method)
+    """Decorate a method of an endpoint: what is raised on purpose is no fault to be logged.
+
+    Arguments that the method does not know are passed over.
+    """
+
+    @functools.wraps(method)
+    def call(*positional: Any, **arguments: Any) -> Any:
+        return method(*positional, **known_arguments(method, arguments))
+
+    return oslo_messaging.expected_exceptions(floor.EnergyException)(call)
+
+
+def known_arguments(method: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that a method knows; a newer client may send more."""
+    parameters = inspect.signature(method).parameters
+    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+        return dict(arguments)
+    unknown = arguments.keys() - parameters.keys()
+    if unknown:
+        LOG.debug("%s passes over %s", method.__name__, ", ".join(sorted(unknown)))
+    return {name: value for name, value in arguments.items() if name not in unknown}
+
+
+def _rename(exc: floor.EnergyException) -> None:
+    """Have an exception cross under a name that a client of the release before knows."""
+    kind = type(exc)
+    module = _SENT_AS.get(kind.__module__)
+    if module is not None:
+        members = {"__module__": module + _REMOTE}
+        exc.__class__ = type(kind.__name__ + _REMOTE, (kind,), members)
 
 
 class _Serializer(oslo_messaging.JsonPayloadSerializer):  # type: ignore[misc]  # comes without types
@@ -217,7 +315,7 @@ class _Serializer(oslo_messaging.JsonPayloadSerializer):  # type: ignore[misc]  
 def _restore(exc: floor.EnergyException) -> floor.EnergyException:
     """Return what was raised at the other side, without the trace oslo.messaging adds to it."""
     # oslo.messaging makes a subclass of its own, named .._Remote.
-    kind = next(kind for kind in type(exc).__mro__ if not kind.__name__.endswith("_Remote"))
+    kind = next(kind for kind in type(exc).__mro__ if not kind.__name__.endswith(_REMOTE))
     restored = kind(exc.args[0].partition("\n")[0] if exc.args else None, **exc.details)
     assert isinstance(restored, floor.EnergyException)  # noqa: S101
     return restored
