@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kwapi's REST API: probes, wattmeters' drivers and Prometheus metrics, read from the store."""

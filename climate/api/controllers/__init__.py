@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The resources of Climate's REST API."""
