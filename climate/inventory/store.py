@@ -9,8 +9,6 @@ lock orders them, and rows are written only where something has changed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from typing import NamedTuple
 
@@ -74,27 +72,20 @@ class Store:
         :param now: epoch seconds.
         :raises NotStorable: a host has more properties than there is room for.
         """
-        context = self._transactions.writer.connection.using(transaction.Context())
-        with transaction.translated_errors(), context as connection:
+        with transaction.writing(self._transactions) as connection:
             _lock(connection, now)
             known = {row.name: row for row in _list_rows(connection)}
             return _write(connection, known, {entry.name: entry for entry in entries}, now)
 
     def load(self, seen_version: int = -1) -> Loaded:
         """Return the hosts if there is something newer than a version; -1: in any case."""
-        with self._reading() as connection:
+        with transaction.reading(self._transactions) as connection:
             # Before the rows: what is written in between is loaded again next time.
             version = connection.scalar(sa.select(models.INVENTORY.c.version))
             if version is None:
                 raise _without_row()
             rows = None if version == seen_version else _list_rows(connection)
         return Loaded(version, rows)
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        context = self._transactions.reader.connection.using(transaction.Context())
-        with transaction.translated_errors(), context as connection:
-            yield connection
 
 
 def _lock(connection: sa.Connection, now: int) -> None:

@@ -16,10 +16,8 @@ import functools
 import sqlite3
 import threading
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -219,7 +217,7 @@ class Store:
         with transaction.translated_errors():
             while True:
                 try:
-                    with self._writer() as connection:
+                    with transaction.begin(self._transactions) as connection:
                         return work(connection)
                 except (oslo_exception.DBError, sa.exc.DBAPIError) as exc:
                     pause = next(pauses, None)
@@ -227,14 +225,8 @@ class Store:
                         raise
                 self._clock.wait(threading.Event(), pause)
 
-    def _writer(self) -> Any:
-        return self._transactions.writer.connection.using(transaction.Context())
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        context = self._transactions.reader.connection.using(transaction.Context())
-        with transaction.translated_errors(), context as connection:
-            yield connection
+    def _reading(self) -> contextlib.AbstractContextManager[sa.Connection]:
+        return transaction.reading(self._transactions)
 
 
 def _is_undone(exc: Exception) -> bool:

@@ -8,9 +8,7 @@ them, and says which moment was observed already.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from collections.abc import Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -52,7 +50,7 @@ class Store:
         :param sampled_at: epoch seconds, the same at all services.
         :return: whether this service was the one.
         """
-        with self._writing() as connection:
+        with transaction.writing(self._transactions) as connection:
             if not _claim(connection, sampled_at):
                 return False
             hour = sampled_at - sampled_at % HOUR_SECONDS
@@ -79,7 +77,7 @@ class Store:
             .where(_TABLE.hour >= begins_at, _TABLE.hour < ends_at)
             .group_by(_TABLE.host)
         )
-        with self._reading() as connection:
+        with transaction.reading(self._transactions) as connection:
             rows = connection.execute(query).all()
         if not rows:
             return observed.Observed()
@@ -91,7 +89,7 @@ class Store:
     def forget(self, before: int, after: int) -> None:
         """Remove what was observed before a moment, or after one: by a clock that was wrong."""
         outside = sa.or_(_TABLE.hour < before, _TABLE.hour > after)
-        with self._writing() as connection:
+        with transaction.writing(self._transactions) as connection:
             connection.execute(sa.delete(models.OBSERVATIONS).where(outside))
 
     def set_performance(self, host: str, flops: float, detail: str, now: int) -> None:
@@ -100,13 +98,13 @@ class Store:
         :param flops: flop/s.
         :param now: epoch seconds.
         """
-        with self._writing() as connection:
+        with transaction.writing(self._transactions) as connection:
             _advance(connection)
             upsert.upsert(connection, models.PERFORMANCES, [(host, flops, detail, now)])
 
     def delete_performance(self, host: str) -> None:
         """Forget what was recorded of a host, if anything was."""
-        with self._writing() as connection:
+        with transaction.writing(self._transactions) as connection:
             _advance(connection)
             own = models.PERFORMANCES.c.host == host
             connection.execute(sa.delete(models.PERFORMANCES).where(own))
@@ -114,7 +112,7 @@ class Store:
     def load_performances(self, seen_version: int = -1) -> observed.Recorded:
         """Return all that is recorded, if there is something newer; -1: in any case."""
         table = models.PERFORMANCES.c
-        with self._reading() as connection:
+        with transaction.reading(self._transactions) as connection:
             # Before the rows: what is written in between is loaded again next time.
             version = connection.scalar(sa.select(models.RANKING.c.version))
             if version is None:
@@ -127,18 +125,6 @@ class Store:
             for host, flops, detail in rows
         }
         return observed.Recorded(version, recorded)
-
-    @contextmanager
-    def _writing(self) -> Iterator[sa.Connection]:
-        context = self._transactions.writer.connection.using(transaction.Context())
-        with transaction.translated_errors(), context as connection:
-            yield connection
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        context = self._transactions.reader.connection.using(transaction.Context())
-        with transaction.translated_errors(), context as connection:
-            yield connection
 
 
 def _claim(connection: sa.Connection, sampled_at: int) -> bool:

@@ -151,6 +151,38 @@ def build(conf: cfg.ConfigOpts, sqlite_file: str, group: str = "database") -> Tr
 
 
 @contextlib.contextmanager
+def reading(transactions: TransactionContext) -> Iterator[sqlalchemy.Connection]:
+    """Give a connection to read by, in a transaction of its own.
+
+    :raises StoreUnavailable: the database cannot be reached, or refuses.
+    """
+    context = transactions.reader.connection.using(Context())
+    with translated_errors(), context as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def writing(transactions: TransactionContext) -> Iterator[sqlalchemy.Connection]:
+    """Give a connection to write by, in a transaction of its own, committed at the end.
+
+    :raises NotStorable: a value is at fault, not the database.
+    :raises StoreUnavailable: the database cannot be reached, or refuses.
+    """
+    with translated_errors(), begin(transactions) as connection:
+        yield connection
+
+
+def begin(
+    transactions: TransactionContext,
+) -> contextlib.AbstractContextManager[sqlalchemy.Connection]:
+    """Return a transaction to write in whose errors are oslo.db's, for whoever tries again."""
+    context: contextlib.AbstractContextManager[sqlalchemy.Connection] = (
+        transactions.writer.connection.using(Context())
+    )
+    return context
+
+
+@contextlib.contextmanager
 def translated_errors() -> Iterator[None]:
     """Call every failure of the database by our own name.
 

@@ -14,8 +14,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import operator
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,7 +53,7 @@ class Store:
 
     def load(self) -> state.State:
         """Return all that counting goes on from, as one save left it."""
-        with self._reading() as connection:
+        with transaction.reading(self._transactions) as connection:
             for _ in range(_LOAD_TRIES):
                 version = _get_version(connection)
                 state = _load(connection, version)
@@ -77,7 +75,7 @@ class Store:
         :raises ConcurrentUpdate: the store is not at ``changes.version``.
         :raises StoreUnavailable: deadlock, lost connection, full disk, ...
         """
-        with transaction.translated_errors(), self._writer() as connection:
+        with transaction.writing(self._transactions) as connection:
             self._advance(connection, changes)
             upsert.upsert(connection, tables.RECORDS, map(_record_row, changes.records))
             upsert.upsert(connection, tables.SENDERS, map(_sender_row, changes.senders))
@@ -87,7 +85,7 @@ class Store:
 
     def get_version(self) -> int:
         """Return how often something was saved; 0 when nothing was yet."""
-        with self._reading() as connection:
+        with transaction.reading(self._transactions) as connection:
             return _get_version(connection)
 
     def get_probes_body(self) -> tuple[int, bytes]:
@@ -107,7 +105,7 @@ class Store:
         if _is_name(probe_id):
             columns = tables.RECORDS.c
             query = sa.select(*_RECORD_COLUMNS).where(columns.probe_id == probe_id, columns.listed)
-            with self._reading() as connection:
+            with transaction.reading(self._transactions) as connection:
                 row = connection.execute(query).one_or_none()
         if row is None:
             raise exception.ProbeNotFound(probe_id=probe_id)
@@ -117,7 +115,7 @@ class Store:
         """Return what was last reported of each wattmeter by each sender, in that order."""
         columns = tables.DRIVERS.c
         query = sa.select(columns.sender, columns.reported_at, columns.status)
-        with self._reading() as connection:
+        with transaction.reading(self._transactions) as connection:
             rows = connection.execute(query.order_by(columns.wattmeter, columns.sender)).all()
         return [
             state.DriverRow(sender, at, measurement.to_status(json.loads(text)))
@@ -126,17 +124,8 @@ class Store:
 
     def get_tallies(self) -> dict[str, int]:
         """Return the collector's counters."""
-        with self._reading() as connection:
+        with transaction.reading(self._transactions) as connection:
             return _load_tallies(connection)
-
-    def _writer(self) -> Any:
-        return self._transactions.writer.connection.using(transaction.Context())
-
-    @contextmanager
-    def _reading(self) -> Iterator[sa.Connection]:
-        context = self._transactions.reader.connection.using(transaction.Context())
-        with transaction.translated_errors(), context as connection:
-            yield connection
 
     def _advance(self, connection: sa.Connection, changes: state.Changes) -> None:
         """Lead to the next version, and hold its row against others until the end."""
@@ -152,7 +141,7 @@ class Store:
             raise exception.ConcurrentUpdate
 
     def _get_body(self, column: sa.Column[bytes], empty: bytes) -> tuple[int, bytes]:
-        with self._reading() as connection:
+        with transaction.reading(self._transactions) as connection:
             query = sa.select(tables.SNAPSHOT.c.version, column)
             version, body = connection.execute(query).one()
         return version, empty if body is None else bytes(body)
