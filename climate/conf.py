@@ -17,6 +17,7 @@ from oslo_log import log
 from oslo_middleware import cors
 
 from energybase import service
+from energybase.web import options as web_options
 
 #: Loggers that are too talkative at their own default level.
 _LOG_LEVELS = [
@@ -37,23 +38,12 @@ DEFAULT_OPTS = [
 ]
 
 LEASE_API_OPTS = [
-    cfg.HostAddressOpt("host", default="127.0.0.1", help="Address to listen on."),
-    cfg.PortOpt("port", default=1234, help="Port to listen on."),
-    cfg.IntOpt(
-        "workers",
-        min=1,
-        sample_default="<processors, at most 4>",
-        help="Processes that answer requests.",
-    ),
-    cfg.IntOpt("threads", default=8, min=1, help="Threads of each worker."),
-    cfg.StrOpt(
-        "auth_strategy",
-        default="keystone",
-        choices=[
-            ("keystone", "a valid Keystone token is required; see [keystone_authtoken]"),
+    *web_options.make_server_opts(1234, threads=8),
+    web_options.make_auth_opt(
+        [
+            web_options.KEYSTONE,
             ("noauth", "everybody may do everything; only on a loopback address"),
-        ],
-        help="Who may ask.",
+        ]
     ),
     cfg.FloatOpt(
         "rpc_timeout_seconds",

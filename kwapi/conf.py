@@ -18,6 +18,7 @@ from oslo_log import log
 from oslo_middleware import cors
 
 from energybase import service
+from energybase.web import options as web_options
 
 #: Loggers that are too talkative at their own default level.
 _LOG_LEVELS = [
@@ -163,23 +164,12 @@ COLLECTOR_OPTS = [
 ]
 
 API_OPTS = [
-    cfg.HostAddressOpt("host", default="127.0.0.1", help="Address to listen on."),
-    cfg.PortOpt("port", default=9280, help="Port to listen on."),
-    cfg.IntOpt(
-        "workers",
-        min=1,
-        sample_default="<processors, at most 4>",
-        help="Processes that answer requests.",
-    ),
-    cfg.IntOpt("threads", default=4, min=1, help="Threads of each worker."),
-    cfg.StrOpt(
-        "auth_strategy",
-        default="keystone",
-        choices=[
-            ("keystone", "a valid Keystone token is required; see [keystone_authtoken]"),
+    *web_options.make_server_opts(9280),
+    web_options.make_auth_opt(
+        [
+            web_options.KEYSTONE,
             ("noauth", "everybody may read everything; only on a loopback address"),
-        ],
-        help="Who may ask.",
+        ]
     ),
     cfg.FloatOpt(
         "driver_report_timeout_seconds",
@@ -190,16 +180,17 @@ API_OPTS = [
 ]
 
 RRD_OPTS = [
-    cfg.HostAddressOpt("host", default="127.0.0.1", help="Address to serve the pages on."),
-    cfg.PortOpt("port", default=9281, help="Port to serve the pages on."),
-    cfg.IntOpt(
-        "workers",
-        min=0,
-        sample_default="<processors, at most 4>",
-        help="Processes that serve the pages; with 0 `kwapi-rrd` only writes, and another WSGI "
-        "server may serve them.",
+    *web_options.make_server_opts(
+        9281,
+        min_workers=0,
+        help_texts={
+            "host": "Address to serve the pages on.",
+            "port": "Port to serve the pages on.",
+            "workers": "Processes that serve the pages; with 0 `kwapi-rrd` only writes, and "
+            "another WSGI server may serve them.",
+            "threads": "Threads of each of these.",
+        },
     ),
-    cfg.IntOpt("threads", default=4, min=1, help="Threads of each of these."),
     cfg.StrOpt(
         "directory",
         default="$state_path/rrd",
@@ -263,16 +254,15 @@ RRD_OPTS = [
         help="Where days begin and tariffs hold, for example Europe/Paris; this machine's "
         "own if not set.",
     ),
-    cfg.StrOpt(
-        "auth_strategy",
-        default="noauth",
-        choices=[
-            ("keystone", "a valid Keystone token is required; see [keystone_authtoken]"),
+    web_options.make_auth_opt(
+        [
+            web_options.KEYSTONE,
             ("noauth", "everybody may look; only on a loopback address"),
             ("proxy_header", "whom a reverse proxy has let in; see proxy_user_header"),
             ("link", "who has the link with link_key in it"),
         ],
-        help="Who may look.",
+        default="noauth",
+        help_text="Who may look.",
     ),
     cfg.StrOpt(
         "proxy_user_header",
