@@ -18,6 +18,7 @@ from typing import NamedTuple
 from oslo_config import cfg
 
 from allinone.simulator import agent
+from allinone.simulator import options as simulator_options
 from allinone.simulator import rack
 from energybase import service
 from energybase.db import migration
@@ -106,6 +107,7 @@ def _wattmeters(conf: cfg.ConfigOpts) -> tuple[list[str], _SimulatedRack | None]
     found = configuration.read(paths)
     if found.wattmeters or found.mistakes:
         return paths, None
+    conf.register_opts(simulator_options.OPTS, simulator_options.GROUP)
     path = Path(conf.state_path) / "simulated-rack.conf"
     simulated = rack.Rack(conf.simulator.seed, time.time())
     return [str(path)], _SimulatedRack(agent.Agent(simulated, port=conf.simulator.port), path)

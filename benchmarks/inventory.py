@@ -31,6 +31,7 @@ from pathlib import Path
 from climate import conf as climate_conf
 from climate.db import models
 from climate.inventory import manager
+from climate.inventory import options
 from climate.inventory import store as stores
 from climate.inventory import worker
 from climate.inventory.sources import nova
@@ -139,8 +140,8 @@ def measure(
     transactions = transaction.build(conf, models.SCHEMA.sqlite_file)
     migration.upgrade(transactions.writer.get_engine(), schema=models.SCHEMA)
     store = stores.Store(transactions)
-    inventory = manager.Inventory(store, manager.Limits(10_000, 32))
-    pace = worker.Pace(60, 600)
+    inventory = manager.Inventory(store, options.Limits(10_000, 32))
+    pace = options.Pace(60, 600)
     reading = worker.Worker(lambda: nova.Nova(conf), store, pace, refreshed=inventory.refresh)
     started_mb = _most_mb()
 

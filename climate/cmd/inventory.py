@@ -18,6 +18,7 @@ from climate.cmd import process
 from climate.db import models
 from climate.inventory import efficiency
 from climate.inventory import manager
+from climate.inventory import options as inventory_options
 from climate.inventory import store as stores
 from climate.inventory import worker
 from climate.inventory.sources import source
@@ -42,11 +43,11 @@ class Inventory:
         """
         self._conf = conf
         store = stores.Store(transaction.build(conf, models.SCHEMA.sqlite_file))
-        self._inventory = manager.Inventory(store, _limits_of(conf))
+        self._inventory = manager.Inventory(store, inventory_options.limits_of(conf))
         self._worker = worker.Worker(
             functools.partial(source.load, conf),
             store,
-            _pace_of(conf),
+            inventory_options.pace_of(conf),
             refreshed=self._inventory.refresh,
             ranked=efficiency.Efficiency(rankings.RankingAPI(transport, _RANKING_SECONDS)),
         )
@@ -69,7 +70,8 @@ class Inventory:
         :raises ConfigurationInvalid: some of it is wrong; it stays as it was.
         """
         service.reread(self._conf)
-        pace, limits = _pace_of(self._conf), _limits_of(self._conf)
+        pace = inventory_options.pace_of(self._conf)
+        limits = inventory_options.limits_of(self._conf)
         self._worker.reload(pace)
         self._inventory.limits = limits
 
@@ -85,14 +87,6 @@ def build(conf: cfg.ConfigOpts, transport: Any) -> list[service.Component]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until a signal; return the exit status."""
     return process.main(_PROG, build, argv)
-
-
-def _pace_of(conf: cfg.ConfigOpts) -> worker.Pace:
-    return worker.Pace(conf.inventory.refresh_seconds, conf.inventory.max_refresh_seconds)
-
-
-def _limits_of(conf: cfg.ConfigOpts) -> manager.Limits:
-    return manager.Limits(conf.inventory.max_properties_length, conf.inventory.max_properties_depth)
 
 
 if __name__ == "__main__":

@@ -18,19 +18,13 @@ from oslo_context import context
 from climate import exception
 from climate.inventory import figures
 from climate.inventory import host
+from climate.inventory import options
 from climate.inventory import properties as expressions
 from climate.inventory import store as stores
 from climate.rpc import inventory as rpc
 from climate.rpc import transport
 
 #: Where a host's own property is looked for; Nova's operators set the second.
-
-
-class Limits(NamedTuple):
-    """Of expressions; see the options of group [inventory]."""
-
-    max_length: int
-    max_depth: int
 
 
 class _Known(NamedTuple):
@@ -80,7 +74,7 @@ class Inventory:
     :ivar limits: of expressions; may be exchanged at any time.
     """
 
-    def __init__(self, store: stores.Store, limits: Limits) -> None:
+    def __init__(self, store: stores.Store, limits: options.Limits) -> None:
         self._store, self.limits = store, limits
         self._lock = threading.Lock()
         self._snapshot = _Snapshot(-1, ())

@@ -12,11 +12,11 @@ import threading
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
-from typing import NamedTuple
 from typing import Protocol
 
 from climate import exception as climate_exception
 from climate.inventory import host
+from climate.inventory import options
 from climate.inventory import store as stores
 from climate.inventory.sources import source as sources
 from energybase import clock as clocks
@@ -48,13 +48,6 @@ class Ranked(Protocol):
         """Return the hosts with what is known of them."""
 
 
-class Pace(NamedTuple):
-    """How often the source is read: regularly, and at least, while it is away."""
-
-    refresh_seconds: float
-    max_refresh_seconds: float
-
-
 class Worker:
     """Reads the source in a thread of its own."""
 
@@ -62,7 +55,7 @@ class Worker:
         self,
         load_source: Callable[[], sources.Source],
         store: stores.Store,
-        pace: Pace,
+        pace: options.Pace,
         clock: clocks.Clock | None = None,
         refreshed: Callable[[], None] = lambda: None,
         ranked: Ranked | None = None,
@@ -94,7 +87,7 @@ class Worker:
         if self._thread.is_alive():
             self._thread.join(_STOP_SECONDS)
 
-    def reload(self, pace: Pace | None = None) -> None:
+    def reload(self, pace: options.Pace | None = None) -> None:
         """Read the source at once, as it is configured now.
 
         :param pace: to go on at; by default as before.
@@ -167,7 +160,7 @@ class Worker:
         )
 
 
-def _backoff_of(pace: Pace) -> clocks.Backoff:
+def _backoff_of(pace: options.Pace) -> clocks.Backoff:
     first_seconds = min(_FIRST_RETRY_SECONDS, pace.refresh_seconds)
     return clocks.Backoff(first_seconds, max(pace.max_refresh_seconds, first_seconds))
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How planning is configured: the values of [planning] and [quota], and the price file.
+"""Options of groups [planning] and [quota], and the values they make, the price file's among them.
 
-Owns what is wrong with them, which is told before anything is planned by them.
+Owns what is refused in them, before anything is planned by them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,91 @@ from climate.planning import prices
 from energybase import exception
 
 _DAY_SECONDS = 86_400
+
+GROUP = "planning"
+QUOTA_GROUP = "quota"
+
+OPTS = [
+    cfg.FloatOpt(
+        "proposal_seconds",
+        default=300.0,
+        min=1.0,
+        help="A proposal not confirmed for so long expires, and its hosts are free again.",
+    ),
+    cfg.IntOpt(
+        "reservation_lead_seconds",
+        default=3600,
+        min=0,
+        help="A host is kept free of servers without a lease for so long before a lease on it "
+        "starts, since servers have no end.",
+    ),
+    cfg.IntOpt(
+        "max_ahead_days",
+        default=3650,
+        min=1,
+        help="A window that ends later than this many days from now is refused.",
+    ),
+    cfg.FloatOpt(
+        "tick_seconds",
+        default=1.0,
+        min=0.05,
+        help="How often leases are looked through for those that start, end or expire.",
+    ),
+    cfg.IntOpt(
+        "keep_ended_days",
+        default=90,
+        min=0,
+        help="Leases that ended, expired or were cancelled are removed after so many days.",
+    ),
+    cfg.IntOpt(
+        "max_attempts",
+        default=20,
+        min=1,
+        help="How often a request is planned anew when another planner takes the same free time.",
+    ),
+    cfg.StrOpt(
+        "prices_file",
+        help="CSV of time, value: what energy costs, or how much carbon it causes, from that "
+        "time on. Objective `greenest` weighs energy by it; without it every hour counts the same.",
+    ),
+    cfg.FloatOpt(
+        "default_host_watts",
+        default=200.0,
+        min=0.0,
+        help="What a host of unknown consumption is taken to use, for objective `greenest`.",
+    ),
+    cfg.StrOpt(
+        "topic",
+        default="climate.leases",
+        help="Topic of the notifications that tell of leases: climate.lease.start, "
+        "climate.lease.end.",
+    ),
+]
+
+QUOTA_OPTS = [
+    cfg.IntOpt(
+        "hosts",
+        default=-1,
+        min=-1,
+        help="How many hosts a project may hold at any one moment ahead; -1 is any number.",
+    ),
+    cfg.IntOpt(
+        "host_hours",
+        default=-1,
+        min=-1,
+        help="How many host-hours a project may hold from now on; -1 is any number.",
+    ),
+    cfg.DictOpt(
+        "project_hosts",
+        default={},
+        help="The same for single projects, as project_id:hosts, comma separated.",
+    ),
+    cfg.DictOpt(
+        "project_host_hours",
+        default={},
+        help="The same for single projects, as project_id:host_hours, comma separated.",
+    ),
+]
 
 
 class Quotas(NamedTuple):
@@ -35,7 +120,7 @@ class Quotas(NamedTuple):
 
 
 class Options(NamedTuple):
-    """How requests are planned; see :mod:`climate.conf`."""
+    """How requests are planned."""
 
     proposal_seconds: int = 300
     lead_seconds: int = 3600

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How ranking is configured: the values of [ranking], and the performances file.
+"""Options of group [ranking], and the values they make, the performances file's among them.
 
-Owns what is wrong with them, which is told at once, and how Kwapi is reached: by
-keystoneauth's own options in the same group, unless it needs no token.
+Owns what is refused in them, and how Kwapi is reached: by keystoneauth's own
+options in the same group, unless Kwapi needs no token.
 """
 
 from __future__ import annotations
@@ -26,9 +26,70 @@ from kwapi import client
 GROUP = "ranking"
 _TIMEOUT_SECONDS = 30
 
+OPTS = [
+    cfg.StrOpt(
+        "by",
+        default="marginal",
+        choices=[
+            (
+                "marginal",
+                "flop/W of one more vCPU: a host that is on costs little more, waking one "
+                "costs its idle watts",
+            ),
+            ("load", "flop/W at the present load"),
+            ("peak", "flop/W of the whole host, at the most watts it was seen to use"),
+        ],
+        help="What hosts are ranked by, unless the one who asks says otherwise.",
+    ),
+    cfg.IntOpt(
+        "sample_seconds",
+        default=60,
+        min=1,
+        help="How often watts and load of every host are looked at, and counted once, however "
+        "many climate-ranking there are.",
+    ),
+    cfg.IntOpt(
+        "window_hours",
+        default=168,
+        min=1,
+        help="Watts are judged by what was observed in so many hours; older observations are "
+        "removed.",
+    ),
+    cfg.IntOpt(
+        "max_age_seconds",
+        default=30,
+        min=0,
+        help="For how long a client of the API, such as Nova's scheduler, may reuse a ranking.",
+    ),
+    cfg.FloatOpt(
+        "max_probe_age_seconds",
+        default=180.0,
+        min=1.0,
+        help="What a probe measured longer ago is neither shown nor counted.",
+    ),
+    cfg.StrOpt(
+        "kwapi_url",
+        help="URL of Kwapi's API where it needs no token, such as http://127.0.0.1:9280. Else "
+        "auth_type and its options say how to get a token, and the catalog where Kwapi is.",
+    ),
+    cfg.DictOpt(
+        "probes",
+        default={},
+        help="Which probes measure a host, as host:probe, comma separated; several probes of a "
+        "host have a space between them, and are added up. A host that is not named here is "
+        "measured by the probe of the same name, or of its name up to the first dot.",
+    ),
+    cfg.StrOpt(
+        "performances_file",
+        help="YAML mapping of what hosts can compute, in double-precision flop/s, such as "
+        "`node-1: 1.2e12`. What was recorded by way of the API counts more, what is "
+        "deduced from a host's processors less.",
+    ),
+]
+
 
 class Options(NamedTuple):
-    """How hosts are ranked; see :mod:`climate.conf`.
+    """How hosts are ranked.
 
     ``probes``: by host.  ``performances``: those of the file, by host.
     """

@@ -21,6 +21,7 @@ from energybase import clock as clocks
 from energybase import messaging
 from energybase import outage
 from kwapi.bus import batch as batches
+from kwapi.ceilometer import publisher_options as options
 from kwapi.ceilometer import samples
 from kwapi.ceilometer import transport as transports
 
@@ -49,20 +50,7 @@ _TOLD = {
 _RETRIES = 1
 
 
-class Limits(NamedTuple):
-    """How much is sent.
-
-    :ivar max_samples: in one message.
-    :ivar max_queued: so many messages may wait for Ceilometer.
-    :ivar max_behind_seconds: older samples are not sent.
-    """
-
-    max_samples: int = 250
-    max_queued: int = 1000
-    max_behind_seconds: float = 86400.0
-
-
-_ADDRESS, _LIMITS = transports.Address(), Limits()
+_ADDRESS, _LIMITS = transports.Address(), options.Limits()
 
 
 class Outlet:
@@ -72,7 +60,7 @@ class Outlet:
         self,
         transport: Any,
         address: transports.Address = _ADDRESS,
-        limits: Limits = _LIMITS,
+        limits: options.Limits = _LIMITS,
         clock: clocks.Clock | None = None,
     ) -> None:
         """Prepare.

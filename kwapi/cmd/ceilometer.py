@@ -28,10 +28,10 @@ from kwapi.bus import listener as listeners
 from kwapi.bus import transport as transports
 from kwapi.ceilometer import outlet as outlets
 from kwapi.ceilometer import publisher as publishers
-from kwapi.ceilometer import samples
+from kwapi.ceilometer import publisher_options
 from kwapi.ceilometer import transport as ceilometer_transports
-from kwapi.cmd import collector as collecting
 from kwapi.collector import collector
+from kwapi.collector import options as collector_options
 from kwapi.store import store as stores
 from kwapi.store import tables
 
@@ -47,9 +47,9 @@ class Publishing:
         self, conf: cfg.ConfigOpts, transport: object, outlet: outlets.Outlet, store: stores.Store
     ) -> None:
         self._conf, self._outlet = conf, outlet
-        self._publisher = publishers.Publisher(outlet.deliver, rules_of(conf))
+        self._publisher = publishers.Publisher(outlet.deliver, publisher_options.rules_of(conf))
         self._collector = collector.Collector(
-            store, collecting.rules_of(conf), sink=self._publisher
+            store, collector_options.rules_of(conf), sink=self._publisher
         )
         self._listener = listeners.Listener(
             transport,
@@ -76,10 +76,10 @@ class Publishing:
     def reload(self) -> None:
         """Take up what is configured now: signing keys, what is sampled, and how much is sent."""
         service.reread(self._conf)
-        verifier, rules = transports.verifier_of(self._conf), rules_of(self._conf)
+        verifier, rules = transports.verifier_of(self._conf), publisher_options.rules_of(self._conf)
         self._listener.set_verifier(verifier)
         self._publisher.use(rules)
-        self._outlet.limits = limits_of(self._conf)
+        self._outlet.limits = publisher_options.limits_of(self._conf)
 
 
 def build_outlet(conf: cfg.ConfigOpts) -> outlets.Outlet:
@@ -88,36 +88,8 @@ def build_outlet(conf: cfg.ConfigOpts) -> outlets.Outlet:
     address = ceilometer_transports.Address(
         group.exchange, group.topic, group.event_type, f"kwapi-ceilometer.{conf.bus.sender}"
     )
-    return outlets.Outlet(ceilometer_transports.open_transport(conf), address, limits_of(conf))
-
-
-def limits_of(conf: cfg.ConfigOpts) -> outlets.Limits:
-    """Return how much is sent."""
-    group = conf.ceilometer
-    return outlets.Limits(
-        group.max_samples_per_message, group.max_queued_messages, group.max_behind_seconds
-    )
-
-
-def rules_of(conf: cfg.ConfigOpts) -> publishers.Rules:
-    """Return what is sampled.
-
-    :raises ConfigurationInvalid: it is not said which host a probe feeds.
-    """
-    group = conf.ceilometer
-    listed = {host: probes.split() for host, probes in group.host_probes.items()}
-    try:
-        hosts = samples.Hosts(group.host_pattern, listed)
-    except ValueError as exc:
-        raise exception.ConfigurationInvalid(
-            where="[ceilometer] host_pattern, host_probes", reason=exc
-        ) from exc
-    return publishers.Rules(
-        group.period_seconds,
-        tuple(dict.fromkeys(group.meters)),
-        hosts,
-        conf.collector.silent_seconds,
-    )
+    transport = ceilometer_transports.open_transport(conf)
+    return outlets.Outlet(transport, address, publisher_options.limits_of(conf))
 
 
 def open_store(conf: cfg.ConfigOpts) -> stores.Store:

@@ -20,8 +20,7 @@ from kwapi import exception
 from kwapi.bus import listener as listeners
 from kwapi.bus import transport as transports
 from kwapi.collector import collector
-from kwapi.collector import ledger
-from kwapi.store import record
+from kwapi.collector import options as collector_options
 from kwapi.store import store as stores
 from kwapi.store import tables
 
@@ -33,7 +32,7 @@ class Listening:
 
     def __init__(self, conf: cfg.ConfigOpts, transport: object, store: stores.Store) -> None:
         self._conf = conf
-        self._collector = collector.Collector(store, rules_of(conf))
+        self._collector = collector.Collector(store, collector_options.rules_of(conf))
         self._listener = listeners.Listener(
             transport,
             transports.verifier_of(conf),
@@ -57,16 +56,6 @@ class Listening:
         """Take up the signing keys that are configured now."""
         service.reread(self._conf)
         self._listener.set_verifier(transports.verifier_of(self._conf))
-
-
-def rules_of(conf: cfg.ConfigOpts) -> ledger.Rules:
-    """Return how measurements are judged."""
-    return ledger.Rules(
-        record.Limits(conf.collector.max_gap_seconds, conf.collector.max_watts),
-        conf.collector.silent_seconds,
-        conf.bus.max_clock_skew_seconds,
-        conf.bus.max_message_age_seconds,
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

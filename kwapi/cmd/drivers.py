@@ -23,8 +23,8 @@ from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
 from kwapi.drivers import check
 from kwapi.drivers import configuration
-from kwapi.drivers import driver
 from kwapi.drivers import manager
+from kwapi.drivers import options as driver_options
 
 LOG = logging.getLogger(__name__)
 
@@ -59,16 +59,8 @@ def build_manager(
     load: Callable[[], configuration.Configuration],
 ) -> manager.Manager:
     """Return what runs the drivers of a configuration."""
-    group = conf.drivers
     return manager.Manager(
-        load,
-        publisher.publish,
-        publisher.report,
-        manager.Options(
-            group.hung_after_seconds,
-            driver.Retry(group.retry_seconds, group.max_retry_seconds),
-            group.report_seconds,
-        ),
+        load, publisher.publish, publisher.report, driver_options.options_of(conf)
     )
 
 

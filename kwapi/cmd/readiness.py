@@ -29,7 +29,7 @@ from kwapi import exception
 from kwapi import policies
 from kwapi import signing
 from kwapi.bus import transport as transports
-from kwapi.cmd import ceilometer
+from kwapi.ceilometer import publisher_options
 from kwapi.cmd import rrd
 from kwapi.drivers import configuration as wattmeters
 from kwapi.drivers import driver
@@ -97,7 +97,7 @@ PLAN = checkup.Plan(
         checkup.Trial(frozenset(("kwapi-drivers",)), transports.signer_of),
         checkup.Trial(frozenset(("kwapi-api", "kwapi-collector")), _build_transactions),
         checkup.Trial(frozenset(("kwapi-api",)), _require_api),
-        checkup.Trial(frozenset(("kwapi-ceilometer",)), ceilometer.rules_of),
+        checkup.Trial(frozenset(("kwapi-ceilometer",)), publisher_options.rules_of),
         checkup.Trial(frozenset(("kwapi-rrd",)), _require_pages),
     ],
     strangers=_wattmeters_in,

@@ -28,7 +28,7 @@ from kwapi import exception
 from kwapi.bus import listener as listeners
 from kwapi.bus import transport as transports
 from kwapi.history import index as indexes
-from kwapi.history import layout as layouts
+from kwapi.history import options as history_options
 from kwapi.history import store as stores
 from kwapi.history import updates
 from kwapi.history import writer as writers
@@ -41,10 +41,10 @@ class Writing:
 
     def __init__(self, conf: cfg.ConfigOpts, transport: object) -> None:
         self._conf = conf
-        directory, rules = Path(conf.rrd.directory), rules_of(conf)
+        directory, rules = Path(conf.rrd.directory), history_options.rules_of(conf)
         store = stores.Store(
             directory,
-            layout_of(conf),
+            history_options.layout_of(conf),
             max_watts=rules.max_watts,
             program=conf.rrd.rrdtool,
             rrdcached=conf.rrd.rrdcached,
@@ -94,30 +94,6 @@ class _Process(cotyledon.Service):
     def terminate(self) -> None:
         """Finish what is under way."""
         self._writing.stop()
-
-
-def rules_of(conf: cfg.ConfigOpts) -> writers.Rules:
-    """Return what is written, and for how long it is kept."""
-    return writers.Rules(
-        conf.bus.max_clock_skew_seconds,
-        # A message may have been old when it came, and what is in it when it was sent.
-        2 * conf.bus.max_message_age_seconds,
-        conf.collector.max_watts,
-        conf.rrd.keep_days,
-    )
-
-
-def layout_of(conf: cfg.ConfigOpts) -> layouts.Layout:
-    """Return how files are made.
-
-    :raises ConfigurationInvalid: they would lack what every graph is made of.
-    """
-    kept = tuple(dict.fromkeys(conf.rrd.consolidations))
-    if "AVERAGE" not in kept:
-        raise exception.ConfigurationInvalid(
-            where="[rrd] consolidations", reason="AVERAGE must be among them"
-        )
-    return layouts.Layout(conf.collector.max_gap_seconds, kept)
 
 
 def build_app(conf: cfg.ConfigOpts) -> Any:

@@ -20,6 +20,7 @@ from climate import conf as options
 from climate.api import app
 from climate.db import models
 from climate.inventory import manager as inventory_manager
+from climate.inventory import options as inventory_options
 from climate.inventory import store as inventory_store
 from climate.inventory import worker
 from climate.inventory.sources import source
@@ -153,10 +154,10 @@ class Climate:
     def _serve_inventory(self, transport: Any) -> Any:
         store = inventory_store.Store(transaction.build(self.conf, models.SCHEMA.sqlite_file))
         self._worker = worker.Worker(
-            lambda: source.load(self.conf), store, worker.Pace(60, 60), self.clock
+            lambda: source.load(self.conf), store, inventory_options.Pace(60, 60), self.clock
         )
         self._worker.refresh()
-        self._inventory = inventory_manager.Inventory(store, inventory_manager.Limits(10_000, 32))
+        self._inventory = inventory_manager.Inventory(store, inventory_options.Limits(10_000, 32))
         endpoint = inventory_manager.Endpoint(self._inventory)
         return _serve(transport, inventory_rpc.TOPIC, endpoint)
 

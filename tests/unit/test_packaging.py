@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
+from allinone import conf as allinone_conf
 from climate import conf as climate_conf
 from climate import policies as climate_policies
-from kwapi import conf as kwapi_conf
 from kwapi import policies
 from kwapi.drivers import configuration
 
@@ -35,7 +35,7 @@ def list_entry_points() -> list[tuple[str, str]]:
 
 
 def list_options() -> list[tuple[str | None, cfg.Opt]]:
-    groups = [*kwapi_conf.list_opts(), *climate_conf.list_opts()]
+    groups = [*allinone_conf.list_opts(), *climate_conf.list_opts()]
     return [(group, opt) for group, opts in groups for opt in opts]
 
 
@@ -92,7 +92,7 @@ def test_generators_write_beside_themselves(folder: str, name: str) -> None:
 
 def test_one_file_may_configure_both() -> None:
     """No group of options is Kwapi's and Climate's at once, but the one without a name."""
-    both = {group for group, _ in kwapi_conf.list_opts()} & {
+    both = {group for group, _ in allinone_conf.list_opts()} & {
         group for group, _ in climate_conf.list_opts()
     }
     assert both == {None}

@@ -13,12 +13,13 @@ from climate import exception
 from climate.inventory import efficiency
 from climate.inventory import host
 from climate.inventory import manager
+from climate.inventory import options
 from climate.inventory import worker
 from climate.rpc import ranking as rankings
 from tests import conftest
 from tests.contracts import inventory as inventory_contract
 
-PACE = worker.Pace(60, 600)
+PACE = options.Pace(60, 600)
 
 
 class Ranking(rankings.RankingAPI):
@@ -131,7 +132,7 @@ def test_matching_hosts_are_preferred_by_it(
             return [make("a"), make("b"), make("c", flop_per_watt=2.0)]
 
     store, ranking = database.open(), Ranking(a=(1.0, 100.0), b=(3.0, 300.0), c=(9.0, 900.0))
-    inventory = manager.Inventory(store, manager.Limits(1000, 8))
+    inventory = manager.Inventory(store, options.Limits(1000, 8))
     ranked = efficiency.Efficiency(ranking)
     reading = worker.Worker(Source, store, PACE, fake_clock, inventory.refresh, ranked)
     reading.refresh()

@@ -16,13 +16,14 @@ from oslo_context import context
 from climate import exception
 from climate.inventory import host
 from climate.inventory import manager
+from climate.inventory import options
 from climate.inventory import store
 from climate.rpc import inventory as rpc
 from climate.rpc import transport as transports
 from energybase import exception as floor
 from tests.contracts import inventory as inventory_contract
 
-LIMITS = manager.Limits(1000, 8)
+LIMITS = options.Limits(1000, 8)
 NOW = inventory_contract.NOW
 WHO = context.RequestContext(project_id="p")
 

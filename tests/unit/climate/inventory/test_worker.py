@@ -11,12 +11,13 @@ import pytest
 
 from climate import exception
 from climate.inventory import host
+from climate.inventory import options
 from climate.inventory import worker
 from energybase import exception as floor
 from tests import conftest
 from tests.contracts import inventory
 
-PACE = worker.Pace(refresh_seconds=60, max_refresh_seconds=600)
+PACE = options.Pace(refresh_seconds=60, max_refresh_seconds=600)
 AWAY = exception.SourceUnavailable(reason="Nova is at lunch")
 
 
@@ -169,7 +170,7 @@ def test_an_unfit_host_is_told_once(made: Fixture) -> None:
 def test_a_short_turn_bounds_every_wait(
     made: Fixture, database: inventory.Database, fake_clock: conftest.FakeClock
 ) -> None:
-    quick = worker.Worker(lambda: made.source, database.open(), worker.Pace(2, 1), fake_clock)
+    quick = worker.Worker(lambda: made.source, database.open(), options.Pace(2, 1), fake_clock)
     made.source.failure = AWAY
     assert [quick.refresh() for _ in range(3)] == [2, 2, 2]
 
@@ -178,7 +179,7 @@ def test_it_reads_at_the_start_and_when_told_to(
     made: Fixture, database: inventory.Database
 ) -> None:
     """By the machine's clock: nothing here takes a minute but its next turn."""
-    slow = worker.Pace(3600, 3600)
+    slow = options.Pace(3600, 3600)
     reading = worker.Worker(lambda: made.source, database.open(), slow)
     reading.start()
     assert made.source.asked.acquire(timeout=60)
@@ -220,7 +221,7 @@ def test_after_a_reload_a_failure_is_told_again(made: Fixture) -> None:
 
 def test_a_reload_may_change_the_pace(made: Fixture) -> None:
     """Of regular readings, and of tries while the source is away."""
-    made.worker.reload(worker.Pace(4, 8))
+    made.worker.reload(options.Pace(4, 8))
     assert made.worker.refresh() == 4
     made.source.failure = AWAY
     assert [made.worker.refresh() for _ in range(3)] == [4, 8, 8]

@@ -15,6 +15,7 @@ from energybase import service
 from kwapi import conf as options
 from kwapi.bus import batch as batches
 from kwapi.ceilometer import outlet as outlets
+from kwapi.ceilometer import publisher_options
 from kwapi.ceilometer import samples
 from kwapi.ceilometer import transport as transports
 from tests import conftest
@@ -111,7 +112,7 @@ def test_samples_travel_as_the_polling_agents_do(fake_clock: conftest.FakeClock)
 
 def test_many_samples_travel_in_several_messages(fake_clock: conftest.FakeClock) -> None:
     line = Line()
-    limits = outlets.Limits(max_samples=4)
+    limits = publisher_options.Limits(max_samples=4)
     outlets.Outlet(line, limits=limits, clock=fake_clock).deliver(samples_at(*[NOW] * 10))
     assert [len(timestamps) for timestamps in line.timestamps()] == [4, 4, 2]
 
@@ -150,7 +151,7 @@ def test_a_full_queue_is_waited_for_until_it_is_half_empty(
 ) -> None:
     """Else it would be full again with the next message, and that told each time."""
     queue = Queue(9, 10, 12, 9, 6, 5, 0)
-    limits = outlets.Limits(max_samples=1, max_queued=10)
+    limits = publisher_options.Limits(max_samples=1, max_queued=10)
     outlet = outlets.Outlet(queue, limits=limits, clock=fake_clock)
     outlet.deliver(samples_at(*[NOW] * 7))
     # Room for one, then full until 5 wait, then room for 5, then looked at again.
@@ -176,7 +177,7 @@ def test_what_is_too_old_is_dropped_and_that_is_told_once(
     fake_clock: conftest.FakeClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     line = Line()
-    outlet = outlets.Outlet(line, limits=outlets.Limits(2, 9, 3600.0), clock=fake_clock)
+    outlet = outlets.Outlet(line, limits=publisher_options.Limits(2, 9, 3600.0), clock=fake_clock)
     outlet.deliver(samples_at(NOW - 7200, NOW - 7000))
     outlet.deliver(samples_at(NOW - 6000, NOW - 5000))
     assert told(caplog) == []
@@ -193,7 +194,7 @@ def test_what_grows_too_old_while_it_waits_is_dropped_too(
 ) -> None:
     """So an outage of any length ends with the samples of the last hours."""
     line = Line(*["refused"] * 20)
-    outlet = outlets.Outlet(line, limits=outlets.Limits(2, 9, 60.0), clock=fake_clock)
+    outlet = outlets.Outlet(line, limits=publisher_options.Limits(2, 9, 60.0), clock=fake_clock)
     outlet.deliver(samples_at(NOW))
     assert line.sent == []
     outlet.stop()
