@@ -29,17 +29,8 @@ from kwapi import measurement
 from kwapi.drivers import configuration
 from kwapi.drivers import driver
 from kwapi.drivers import manager
+from kwapi.drivers import secrets
 
-_SECRET_NAMES = (
-    "authorization",
-    "community",
-    "credential",
-    "key",
-    "passphrase",
-    "password",
-    "secret",
-    "token",
-)
 _HIDDEN = "***"
 _LONGEST_SECOND_TRY_SECONDS = 10.0
 _HEADINGS = ("SECTION", "DRIVER", "DEVICE", "PROBES", "WATTS", "RESULT")
@@ -284,10 +275,10 @@ def _take(
 
 def _clean(finding: Finding, wattmeter: configuration.Wattmeter, remarks: _Remarks) -> Finding:
     """Return the finding with its remarks, and without line breaks or secrets."""
-    secrets = sorted(_secrets(wattmeter.parameters), key=len, reverse=True)
+    hidden = secrets.find(wattmeter)
 
     def clean(text: str) -> str:
-        for secret in secrets:
+        for secret in hidden:
             text = text.replace(secret, _HIDDEN)
         return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
@@ -296,19 +287,6 @@ def _clean(finding: Finding, wattmeter: configuration.Wattmeter, remarks: _Remar
         problem=clean(finding.problem),
         remarks=tuple(map(clean, remarks.of(finding.wattmeter))),
     )
-
-
-def _secrets(parameters: Any, named: bool = False) -> Iterator[str]:
-    """Yield every text that stands under a name such as password, at any depth."""
-    if isinstance(parameters, Mapping):
-        for name, value in parameters.items():
-            told = any(word in str(name).lower() for word in _SECRET_NAMES)
-            yield from _secrets(value, named or told)
-    elif isinstance(parameters, list | tuple):
-        for value in parameters:
-            yield from _secrets(value, named)
-    elif named and isinstance(parameters, str) and parameters:
-        yield parameters
 
 
 def _row(finding: Finding) -> tuple[str, ...]:

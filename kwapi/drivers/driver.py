@@ -16,12 +16,15 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
+from typing import ClassVar
 from typing import NamedTuple
 from typing import TypeVar
 
 from energybase import clock as clocks
 from kwapi import exception
 from kwapi import measurement
+from kwapi.drivers import parameters
 
 LOG = logging.getLogger(__name__)
 
@@ -41,15 +44,25 @@ class Retry(NamedTuple):
 class Driver(threading.Thread, abc.ABC):
     """Reads one wattmeter, for ever, at the device's own period.
 
-    Subclasses take their device's parameters as keyword-only arguments and
-    pass all else on.  They implement :meth:`open`, :meth:`read` and
-    :meth:`close`, all called from this thread only.
+    Subclasses declare their parameters in ``takes`` and find them, checked, in
+    ``given``; or they take them as keyword-only arguments and pass all else on.
+    They implement :meth:`open`, :meth:`read` and :meth:`close`, all called from
+    this thread only.
 
+    :cvar takes: the parameters, beside those of the classes it descends from.
     :cvar period_seconds: how often the device has a new value.
     :cvar resolution_watts: the smallest step the device can tell.
+    :ivar given: the value of each parameter that is declared; holds secrets.
     :ivar device: what it says it is, its model as a rule; None as long as it did not.
     """
 
+    takes: ClassVar[tuple[parameters.Parameter, ...]] = (
+        parameters.Parameter(
+            "period_seconds",
+            parameters.positive,
+            "how often to read, if not as often as the device has new values",
+        ),
+    )
     period_seconds: float = 1.0
     resolution_watts: float | None = None
     device: str | None = None
@@ -61,21 +74,23 @@ class Driver(threading.Thread, abc.ABC):
         publish: Callable[[measurement.Reading], None],
         *,
         clock: clocks.Clock | None = None,
-        period_seconds: float | None = None,
         retry: Retry | None = None,
+        **given: Any,
     ) -> None:
         """Prepare, without touching the device.
 
         :param wattmeter: the wattmeter's name.
         :param probes: ids of its probes by position; None skips an outlet.
         :param publish: takes each reading; must not block.
-        :param period_seconds: overrides the device's own period.
+        :param given: the parameters that ``takes`` declares.
+        :raises ConfigurationInvalid: it names the parameter that is wrong.
         """
         super().__init__(name=f"driver-{wattmeter}", daemon=True)
         self.wattmeter = wattmeter
         self.probes = tuple(probes)
-        if period_seconds is not None:
-            self.period_seconds = _positive("period_seconds", period_seconds)
+        self.given = _take(type(self), given)
+        if self.given["period_seconds"] is not None:
+            self.period_seconds = self.given["period_seconds"]
         self._publish = publish
         self._clock = clock or clocks.Clock()
         self._backoff = clocks.Backoff(*(retry or Retry()))
@@ -228,9 +243,9 @@ class Driver(threading.Thread, abc.ABC):
         self._status = self._status._replace(state=state, since=self._clock.time())
 
 
-def _positive(name: str, seconds: float) -> float:
-    if not (isinstance(seconds, (int, float)) and 0 < seconds < math.inf):
-        raise exception.ConfigurationInvalid(
-            where=name, reason=f"{seconds!r} is no positive number"
-        )
-    return float(seconds)
+def _take(kind: type[Driver], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    declared = parameters.declared(kind)
+    known = {name for parameter in declared.values() for name in parameter.names}
+    if unknown := sorted(given.keys() - known):
+        raise parameters.invalid(f"unknown parameter {unknown[0]!r}")
+    return parameters.take(declared.values(), given)

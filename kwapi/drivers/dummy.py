@@ -10,36 +10,35 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
+from kwapi.drivers import parameters
+
+
+def _watts(name: str, value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError) as exc:
+        raise parameters.invalid(f"{name} must be a number of watts, not {value!r}") from exc
 
 
 class Dummy(driver.Driver):
-    """Measures between ``min`` and ``max`` watts at each probe.
+    """Measures between ``min`` and ``max`` watts at each probe."""
 
-    :param min: least power, W.
-    :param max: most power, W; the same as ``min`` makes it constant.
-    :param seed: the same seed gives the same values.
-    """
-
+    takes = (
+        # The first Kwapi's names.
+        parameters.Parameter("min", _watts, "the least power, W", 75),
+        parameters.Parameter("max", _watts, "the most power, W; ``min`` again is constant", 100),
+        parameters.Parameter("seed", parameters.anything, "the same seed gives the same values"),
+    )
     resolution_watts = 1.0
 
-    def __init__(
-        self,
-        *args: Any,
-        min: float = 75,  # the first Kwapi's parameter names
-        max: float = 100,
-        seed: int | None = None,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
-        self._min, self._max = int(min), int(max)
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self._min, self._max = self.given["min"], self.given["max"]
         if not 0 <= self._min <= self._max:
-            raise exception.ConfigurationInvalid(
-                where="parameters", reason=f"min {min} and max {max} must be 0 <= min <= max"
-            )
-        self._random = random.Random(seed)  # noqa: S311 - no secret is made of it
+            raise parameters.invalid(f"min {self._min} and max {self._max} must be 0 <= min <= max")
+        self._random = random.Random(self.given["seed"])  # noqa: S311 - no secret is made of it
 
     def open(self) -> None:
         """Nothing to open."""

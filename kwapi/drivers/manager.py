@@ -11,26 +11,21 @@ it could not even be made.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import threading
 from collections.abc import Callable
 from collections.abc import Sequence
-from typing import Any
 from typing import NamedTuple
-
-from stevedore import driver as stevedore_driver
-from stevedore import exception as stevedore_exception
 
 from energybase import clock as clocks
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import configuration
 from kwapi.drivers import driver
+from kwapi.drivers import plugin
 
 LOG = logging.getLogger(__name__)
 
-NAMESPACE = "kwapi.drivers"
 _SUPERVISE_SECONDS = 1.0
 _STOP_SECONDS = 10.0
 
@@ -273,8 +268,8 @@ def build_driver(
 
     :raises ConfigurationInvalid: no such driver, or its parameters are wrong.
     """
-    kind = _load(wattmeter)
-    _require_known(wattmeter, kind)
+    kind = plugin.load(wattmeter)
+    plugin.require_known(wattmeter, plugin.takes(kind))
     try:
         return kind(
             wattmeter.name,
@@ -286,35 +281,6 @@ def build_driver(
         )
     except exception.ConfigurationInvalid as exc:
         raise exception.ConfigurationInvalid(where=wattmeter.where, reason=str(exc)) from exc
-
-
-def _load(wattmeter: configuration.Wattmeter) -> type[driver.Driver]:
-    try:
-        found: Any = stevedore_driver.DriverManager(NAMESPACE, wattmeter.driver)
-    except stevedore_exception.NoMatches as exc:
-        raise exception.ConfigurationInvalid(
-            where=wattmeter.where, reason=f"no driver {wattmeter.driver!r} is installed: {exc}"
-        ) from exc
-    kind: type[driver.Driver] = found.driver
-    return kind
-
-
-def _require_known(wattmeter: configuration.Wattmeter, kind: type[driver.Driver]) -> None:
-    """Refuse parameters that no constructor in the driver's line of descent takes."""
-    line = [c for c in kind.__mro__ if issubclass(c, driver.Driver)]
-    own = [p for c in line for p in inspect.signature(c).parameters.values()]
-    known = {p.name: p for p in own if p.kind is p.KEYWORD_ONLY}
-    for name in ("clock", "retry"):
-        known.pop(name, None)
-    unknown = wattmeter.parameters.keys() - known.keys()
-    missing = {n for n, p in known.items() if p.default is p.empty} - wattmeter.parameters.keys()
-    for names, fault in ((unknown, "unknown"), (missing, "missing")):
-        if names:
-            raise exception.ConfigurationInvalid(
-                where=wattmeter.where,
-                reason=f"{fault} parameter {', '.join(map(repr, sorted(map(str, names))))}; "
-                f"{wattmeter.driver} takes {', '.join(sorted(known))}",
-            )
 
 
 def _states(statuses: Sequence[measurement.DriverStatus]) -> list[tuple[object, ...]]:

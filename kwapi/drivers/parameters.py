@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks that every driver makes of what drivers.conf says.
+"""The parameters of a driver: declared once, and checked when it is made.
 
-Owns the complaints that are about no device in particular: they name the
-parameter and say what would be right, and never repeat a secret.  What a
-parameter means is its driver's.
+Owns :class:`Parameter` and the checks that are about no device in particular.
+From what a driver declares come its checking, what is masked as a secret, the
+hints of ``kwapi-drivers --check`` and the tables of the documentation.
+Complaints name the parameter, say what would be right, and repeat no secret.
 """
 
 from __future__ import annotations
@@ -11,19 +12,84 @@ from __future__ import annotations
 import collections
 import math
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import Final
+from typing import NamedTuple
 from typing import TypeVar
 
 from kwapi import exception
+from kwapi.drivers import numbers
 
 _T = TypeVar("_T")
+
+#: The default of a parameter that must be given.
+REQUIRED: Final = object()
+
+#: Takes a parameter's name as written and its value, returns what the driver works with.
+Check = Callable[[str, Any], Any]
+
+
+class Parameter(NamedTuple):
+    """A parameter as drivers.conf may give it.
+
+    :ivar check: raises ConfigurationInvalid if the value is wrong.
+    :ivar help: for the documentation, in reStructuredText.
+    :ivar default: what the driver works with if nothing is given.
+    :ivar secret: whether every text in the value is masked where it would be shown.
+    :ivar aliases: earlier names, accepted for ever.
+    """
+
+    name: str
+    check: Check
+    help: str
+    default: Any = None
+    secret: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name, and all earlier ones."""
+        return (self.name, *self.aliases)
+
+
+def declared(kind: type) -> dict[str, Parameter]:
+    """Return what a class and those it descends from declare in ``takes``, by name."""
+    line = (vars(c).get("takes", ()) for c in reversed(kind.__mro__))
+    return {parameter.name: parameter for own in line for parameter in own}
+
+
+def take(known: Iterable[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the checked value of each parameter; its default where None or nothing is given.
+
+    :raises ConfigurationInvalid: it names the parameter that is wrong.
+    """
+    return {parameter.name: _take(parameter, given) for parameter in known}
+
+
+def _take(parameter: Parameter, given: Mapping[str, Any]) -> Any:
+    written = [name for name in parameter.names if given.get(name) is not None]
+    if len(written) > 1:
+        raise invalid(
+            f"{written[0]} and {written[1]} are names of the same parameter; give one of them"
+        )
+    if written:
+        return parameter.check(written[0], given[written[0]])
+    if parameter.default is REQUIRED:
+        raise invalid(f"{parameter.name} is missing")
+    return parameter.default
 
 
 def invalid(reason: str) -> exception.ConfigurationInvalid:
     """Return the complaint; the manager adds which section it is about."""
     return exception.ConfigurationInvalid(where="parameters", reason=reason)
+
+
+def anything(_name: str, value: Any) -> Any:
+    """Return the value: it is checked elsewhere, or any will do."""
+    return value
 
 
 def text(name: str, value: Any) -> str:
@@ -38,42 +104,54 @@ def optional_text(name: str, value: Any) -> str | None:
     return None if value is None else text(name, value)
 
 
-def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
+def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     """Return the choice that is meant, in whatever case it is written."""
+    known = tuple(choices)
     wanted = text(name, value).lower()
-    for choice in choices:
+    for choice in known:
         if choice.lower() == wanted:
             return choice
-    raise invalid(f"{name} {value!r} is not one of {', '.join(choices)}")
+    raise invalid(f"{name} must be one of {', '.join(known)}, not {value!r}")
+
+
+def among(choices: Iterable[str]) -> Check:
+    """Return a check for one of some choices."""
+    return lambda name, value: one_of(name, value, choices)
 
 
 def whole(name: str, value: Any, least: int, most: int) -> int:
     """Return a whole number within bounds."""
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise invalid(f"{name} {value!r} is no whole number from {least} to {most}")
+    if not numbers.is_whole(value) or not least <= value <= most:
+        raise invalid(f"{name} must be a whole number from {least} to {most}, not {value!r}")
     return value
+
+
+def between(least: int, most: int) -> Check:
+    """Return a check for a whole number within bounds."""
+    return lambda name, value: whole(name, value, least, most)
+
+
+port: Final = between(1, 65535)
 
 
 def number(name: str, value: Any) -> float:
     """Return a number that is not 0: a scale."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise invalid(f"{name} {value!r} is no number")
-    if not math.isfinite(value) or not value:
-        raise invalid(f"{name} {value!r} is no number but 0")
+    if not numbers.is_number(value) or not math.isfinite(value) or not value:
+        raise invalid(f"{name} must be a number other than 0, not {value!r}")
     return float(value)
 
 
 def positive(name: str, value: Any) -> float:
     """Return a number above 0."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
-        raise invalid(f"{name} {value!r} is no number above 0")
+    if not numbers.is_number(value) or not 0 < value < math.inf:
+        raise invalid(f"{name} must be a number above 0, not {value!r}")
     return float(value)
 
 
 def truth(name: str, value: Any) -> bool:
     """Return True or False."""
     if not isinstance(value, bool):
-        raise invalid(f"{name} {value!r} is neither True nor False")
+        raise invalid(f"{name} must be True or False, not {value!r}")
     return value
 
 
@@ -82,7 +160,7 @@ def mapping(name: str, value: Any) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise invalid(f"{name} must be a mapping, as {{'server-1': 'this'}}")
+        raise invalid(f"{name} must be a mapping, such as {{'server-1': 'this'}}")
     return dict(value)
 
 
@@ -100,7 +178,7 @@ def parts(
     :param parse: returns the part that a value stands for; ValueError says what is wrong.
     :param default: returns the part of a probe that ``given`` does not name, by
         its position from 1 and its id.
-    :raises ConfigurationInvalid: a part is named twice, or for nobody.
+    :raises ConfigurationInvalid: a part is named twice, or for a probe that is not there.
     """
     own = mapping(name, given)
     planned: dict[str, tuple[_T, ...]] = {}
@@ -110,10 +188,10 @@ def parts(
     if strangers := sorted(own.keys() - set(probes)):
         raise invalid(f"{name} names {strangers[0]!r}, which is not in probes")
     planned.update({probe: _part_list(name, probe, value, parse) for probe, value in own.items()})
-    uses = collections.Counter(part for found in planned.values() for part in found)
+    uses = collections.Counter(str(part) for found in planned.values() for part in found)
     for part, times in uses.items():
         if times > 1:
-            raise invalid(f"{name}: {part} is named {times} times; its energy would be too")
+            raise invalid(f"{name}: {part} is named {times} times, and would be counted as often")
     return planned
 
 

@@ -21,7 +21,6 @@ from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import parameters
 
-POWERCAP = "/sys/class/powercap"
 #: Not intel-rapl-mmio: the same counters by another way.
 _ZONES = "intel-rapl:*"
 DOMAINS = ("auto", "package", "dram", "psys", "core", "uncore")
@@ -95,25 +94,26 @@ class Rapl(driver.Driver):
 
     One probe is the host, unless ``domains`` says what each of them is.  The
     first reading has no watts: there is no energy before it to compare with.
-
-    :param domains: what each probe is the sum of, of all sockets together:
-        ``auto``, ``psys``, ``package``, ``dram``, ``core``, ``uncore``:
-        ``{'node-1': ['package', 'dram']}``.
-    :param path: where the kernel shows powercap.
     """
 
+    takes = (
+        parameters.Parameter(
+            "domains",
+            parameters.mapping,
+            "what each probe is the sum of, of all sockets together: ``'auto'``, which is what "
+            "a single probe is if nothing is given, ``'psys'``, ``'package'``, ``'dram'``, "
+            "``'core'``, ``'uncore'``, as in ``{'node-3': ['package', 'dram']}``",
+        ),
+        parameters.Parameter(
+            "path", parameters.text, "where the kernel shows powercap", "/sys/class/powercap"
+        ),
+    )
     period_seconds = 1.0
 
-    def __init__(
-        self,
-        *args: Any,
-        domains: Mapping[str, Any] | None = None,
-        path: str = POWERCAP,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
-        self._path = Path(parameters.text("path", path))
-        self._domains = _domains(sorted(self._expected), domains)
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        self._path = Path(self.given["path"])
+        self._domains = _domains(sorted(self._expected), self.given["domains"])
         self._zones: dict[str, list[Zone]] = {}
         self._counters: dict[str, Counter] = {}
 

@@ -79,7 +79,8 @@ def test_every_section_is_started(rig: Rig) -> None:
             "unknown parameter 'hots'; dummy takes max, min, period_seconds",
         ),
         (wattmeter("pdu", min=9, max=1), "min 9 and max 1"),
-        (wattmeter("pdu", min="nine"), "ValueError"),
+        (wattmeter("pdu", min="nine"), "min must be a number of watts, not 'nine'"),
+        (wattmeter("pdu", seed=[]), "TypeError"),
     ],
 )
 def test_a_driver_that_cannot_be_made_says_why_and_holds_up_nobody(
