@@ -29,7 +29,6 @@ from kwapi.drivers.snmp import profile as snmp_profile
 LOG = logging.getLogger(__name__)
 
 _SYS_DESCR, _SYS_OBJECT_ID = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0"
-_CLIENTS = ("auto", "gufo", "pysnmp")
 _LONGEST_DEVICE = 120
 
 
@@ -38,65 +37,20 @@ class Snmp(driver.Driver):
 
     A position in ``probes`` is an outlet: the first is outlet 1.  A probe named
     twice has two outlets.
-
-    :param ip: name or address of the device; ``host`` means the same.
-    :param port: UDP port.
-    :param protocol: ``1``, ``2c`` or ``3``, with or without a ``v``.
-    :param community: what SNMPv1 and v2c need.
-    :param user: what SNMPv3 needs; with the passwords, as the device has them.
-    :param auth_protocol: MD5, SHA, SHA224, SHA256, SHA384 or SHA512.
-    :param priv_protocol: DES, AES, AES192, AES256, AES192C or AES256C.
-    :param oid: the column of watts; one that a profile knows brings the rest.
-    :param scale: what the values of ``oid`` are multiplied with to make W.
-    :param profile: name of a profile; without it and ``oid`` the device is asked what it is.
-    :param table: what to measure: ``outlets``, ``groups`` or ``inputs``.
-    :param strapping: number in a chain of devices; without it the device we talk to.
-    :param volts: the supply's voltage, for devices that tell currents only.
-    :param outlets: the outlets of a probe where its position does not tell:
-        ``{'server-1': [1, 13], 'server-2': 7}``.  A string is a whole index, as ``'1.7'``.
-    :param timeout_seconds: for one answer.
-    :param retries: how often a request is sent again.
-    :param client: ``pysnmp``, ``gufo``, or ``auto`` for gufo where it is installed.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        ip: str | None = None,
-        host: str | None = None,
-        port: int = 161,
-        protocol: str | int = "2c",
-        community: str | None = None,
-        user: str | None = None,
-        auth_protocol: str = "SHA",
-        auth_password: str | None = None,
-        priv_protocol: str = "AES",
-        priv_password: str | None = None,
-        oid: str | None = None,
-        scale: float | None = None,
-        profile: str | None = None,
-        table: str | None = None,
-        strapping: int | None = None,
-        volts: float | None = None,
-        outlets: Mapping[str, Any] | None = None,
-        timeout_seconds: float = 2.0,
-        retries: int = 1,
-        client: str = "auto",
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
-        self._has_own_period = common.get("period_seconds") is not None
-        self._endpoint = snmp_parameters.endpoint(ip, host, port, timeout_seconds, retries)
-        self._credentials = snmp_parameters.credentials(
-            protocol, community, user, auth_protocol, auth_password, priv_protocol, priv_password
+    takes = snmp_parameters.TAKES
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        own = self.given
+        self._endpoint = snmp_client.Endpoint(
+            own["host"], own["port"], own["timeout_seconds"], own["retries"]
         )
-        self._choice = parameters.one_of("client", client, _CLIENTS)
-        self._rows = snmp_parameters.rows(self.probes, outlets)
-        self._profile, of_oid, self._strapping = snmp_parameters.profile(
-            oid, scale, profile, strapping
-        )
-        self._table = table or of_oid or "outlets"
-        self._volts = None if volts is None else parameters.positive("volts", volts)
+        self._credentials = snmp_parameters.credentials(own)
+        self._rows = snmp_parameters.rows(self.probes, own["outlets"])
+        self._profile, of_oid, self._strapping = snmp_parameters.choose_profile(own)
+        self._table = own["table"] or of_oid or "outlets"
         # Of many wattmeters that start together not all have the same turn.
         self._turn, self._turns = zlib.crc32(self.wattmeter.encode()), 1
         if self._profile is not None:
@@ -110,7 +64,9 @@ class Snmp(driver.Driver):
 
     def open(self) -> None:
         """Start a session, and see what the device is and how it arranges its rows."""
-        self._client = snmp_client.create_client(self._choice, self._endpoint, self._credentials)
+        self._client = snmp_client.create_client(
+            self.given["client"], self._endpoint, self._credentials
+        )
         self._client.open()
         identity = snmp_client.ObjectReader(self._client, 2).read([_SYS_DESCR, _SYS_OBJECT_ID])
         self.device = _text(identity.get(_SYS_DESCR))
@@ -181,7 +137,7 @@ class Snmp(driver.Driver):
 
     def _take(self, profile: snmp_profile.Profile) -> snmp_profile.Table:
         """Go at the profile's pace; return the table to read, at our voltage."""
-        if not self._has_own_period:
+        if self.given["period_seconds"] is None:
             self.period_seconds = profile.period_seconds
         # Read more often than the device has new values, its counters only repeat.
         self._turns = max(1, int(profile.period_seconds / self.period_seconds))
@@ -189,10 +145,12 @@ class Snmp(driver.Driver):
         if self._table not in profile.tables:
             known = ", ".join(sorted(profile.tables))
             raise parameters.invalid(
-                f"table {self._table!r} is not one of {known}, which profile {profile.name} has"
+                f"table must be one of {known}, which profile {profile.name} has, "
+                f"not {self._table!r}"
             )
         table = profile.tables[self._table]
-        return table if self._volts is None else table.at_volts(self._volts)
+        volts = self.given["volts"]
+        return table if volts is None else table.at_volts(volts)
 
     def _find_strapping(
         self, profile: snmp_profile.Profile, reader: snmp_client.ObjectReader

@@ -1,84 +1,137 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks what drivers.conf says about an SNMP device.
+"""The parameters of an SNMP device in drivers.conf.
 
-Owns the complaints that only SNMP knows; :mod:`kwapi.drivers.parameters` has
-the others.  Using the values is :mod:`kwapi.drivers.snmp.driver`'s.
+Owns which there are, and the complaints that only SNMP knows;
+:mod:`kwapi.drivers.parameters` has the others.  Using the values is
+:mod:`kwapi.drivers.snmp.driver`'s.
 """
 
 from __future__ import annotations
 
-import collections
 import re
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from kwapi.drivers import numbers
 from kwapi.drivers import parameters
+from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.snmp import client
 from kwapi.drivers.snmp import profile as snmp_profile
 
-#: A row of the device: its number, or the whole index where that is not enough.
 Row = int | str
 
 _INDEX = re.compile(r"\d+(\.\d+)*")
-_ALIASES = {"SHA1": "SHA", "AES128": "AES"}
-#: RFC 3414, 11.2: agents refuse shorter ones.
+#: Other names of protocols.
+_SYNONYMS = {"SHA1": "SHA", "AES128": "AES"}
 _SHORTEST_PASSWORD = 8
-
-
-def endpoint(ip: Any, host: Any, port: Any, timeout_seconds: Any, retries: Any) -> client.Endpoint:
-    """Return where the device is."""
-    if (ip is None) == (host is None):
-        raise parameters.invalid("ip, or host, must say where the device is; either of them")
-    return client.Endpoint(
-        parameters.text("ip", ip) if host is None else parameters.text("host", host),
-        parameters.whole("port", port, 1, 65535),
-        parameters.positive("timeout_seconds", timeout_seconds),
-        parameters.whole("retries", retries, 0, 10),
-    )
-
-
-def credentials(
-    protocol: Any,
-    community: Any,
-    user: Any,
-    auth_protocol: Any,
-    auth_password: Any,
-    priv_protocol: Any,
-    priv_password: Any,
-) -> client.Credentials:
-    """Return who we are for the device."""
-    version = _version(protocol)
-    if version != "3":
-        if community is None:
-            raise parameters.invalid(f"community is missing: SNMP version {version} needs it")
-        return client.Credentials(version, community=parameters.text("community", community))
-    if user is None:
-        raise parameters.invalid("user is missing: SNMP version 3 needs it")
-    if priv_password is not None and auth_password is None:
-        raise parameters.invalid("priv_password needs an auth_password beside it")
-    return client.Credentials(
-        version,
-        user=parameters.text("user", user),
-        auth_protocol=_protocol("auth_protocol", auth_protocol, client.AUTH_PROTOCOLS),
-        auth_password=_password("auth_password", auth_password),
-        priv_protocol=_protocol("priv_protocol", priv_protocol, client.PRIV_PROTOCOLS),
-        priv_password=_password("priv_password", priv_password),
-    )
+_CLIENTS = ("auto", "gufo", "pysnmp")
 
 
 def _protocol(name: str, value: Any, choices: Sequence[str]) -> str:
     """Return the protocol that is meant, however it is written."""
     plain = parameters.text(name, value).upper().replace("-", "")
-    return parameters.one_of(name, _ALIASES.get(plain, plain), choices)
+    return parameters.one_of(name, _SYNONYMS.get(plain, plain), choices)
 
 
-def _version(protocol: Any) -> str:
+def _version(name: str, protocol: Any) -> str:
     version = str(protocol).strip().lower().removeprefix("v")
     version = "2c" if version == "2" else version
     if version not in client.VERSIONS:
-        raise parameters.invalid(f"protocol {protocol!r} is not one of '1', '2c' and '3'")
+        raise parameters.invalid(f"{name} must be '1', '2c' or '3', not {protocol!r}")
     return version
+
+
+def _oid(_name: str, value: Any) -> str:
+    try:
+        return snmp_profile.parse_oid(value)
+    except ValueError as exc:
+        raise parameters.invalid(str(exc)) from exc
+
+
+# What a version of the protocol does not use is not looked at.
+_CREDENTIALS = (
+    Parameter("community", parameters.anything, "for v1 and v2c", secret=True),
+    Parameter(
+        "username", parameters.anything, "for v3; with the passwords that the device has for it",
+        aliases=("user",),
+    ),
+    Parameter(
+        "auth_protocol", parameters.anything,
+        "for v3: MD5, SHA, SHA224, SHA256, SHA384 or SHA512", "SHA",
+    ),
+    Parameter("auth_password", parameters.anything, "for v3", secret=True),
+    Parameter(
+        "priv_protocol", parameters.anything,
+        "for v3: DES, AES, AES192 or AES256 (net-snmp's), AES192C or AES256C (Cisco's)", "AES",
+    ),
+    Parameter("priv_password", parameters.anything, "for v3", secret=True),
+)  # fmt: skip
+
+TAKES = (
+    Parameter(
+        "host", parameters.text, "name or address of the device", parameters.REQUIRED,
+        aliases=("ip",),
+    ),
+    Parameter("port", parameters.port, "its UDP port", 161),
+    Parameter("protocol", _version, "version of SNMP: ``'1'``, ``'2c'`` or ``'3'``", "2c"),
+    *_CREDENTIALS,
+    Parameter(
+        "profile", parameters.anything,
+        "name of a profile, see below; without it and ``oid`` the device is asked what it is",
+    ),
+    Parameter(
+        "oid", _oid,
+        "the column of watts of a device without a profile; an OID that a profile has, as in "
+        "files of the first Kwapi, means that profile",
+    ),
+    Parameter(
+        "scale", parameters.positive, "what the values of ``oid`` are multiplied with to make W"
+    ),
+    Parameter(
+        "table", parameters.anything,
+        "what to measure: ``outlets``, if nothing else is said, ``groups`` or ``inputs``",
+    ),
+    Parameter(
+        "strapping", parameters.between(0, 65535),
+        "number in a chain of devices, see below; without it the device that is talked to",
+    ),
+    Parameter(
+        "volts", parameters.positive, "the supply's voltage, for devices that measure currents only"
+    ),
+    Parameter(
+        "outlets", parameters.mapping,
+        "the outlets of a probe where its position does not say: ``{'node-1': [1, 13], "
+        "'node-2': 7}``; a text is a whole index, such as ``'1.2.7'``",
+    ),
+    Parameter("timeout_seconds", parameters.positive, "for one answer", 2.0),
+    Parameter("retries", parameters.between(0, 10), "how often a request is sent again", 1),
+    Parameter(
+        "client", parameters.among(_CLIENTS),
+        "``'pysnmp'``, ``'gufo'``, or ``'auto'``: gufo where it is installed", "auto",
+    ),
+)  # fmt: skip
+
+
+def credentials(own: Mapping[str, Any]) -> client.Credentials:
+    """Return who we are for the device."""
+    version = own["protocol"]
+    if version != "3":
+        if own["community"] is None:
+            raise parameters.invalid(f"community is missing: SNMP version {version} needs it")
+        return client.Credentials(version, community=parameters.text("community", own["community"]))
+    if own["username"] is None:
+        raise parameters.invalid("username is missing: SNMP version 3 needs it")
+    if own["priv_password"] is not None and own["auth_password"] is None:
+        raise parameters.invalid("priv_password needs an auth_password beside it")
+    return client.Credentials(
+        version,
+        user=parameters.text("username", own["username"]),
+        auth_protocol=_protocol("auth_protocol", own["auth_protocol"], client.AUTH_PROTOCOLS),
+        auth_password=_password("auth_password", own["auth_password"]),
+        priv_protocol=_protocol("priv_protocol", own["priv_protocol"], client.PRIV_PROTOCOLS),
+        priv_password=_password("priv_password", own["priv_password"]),
+    )
 
 
 def _password(name: str, value: Any) -> str | None:
@@ -91,46 +144,35 @@ def _password(name: str, value: Any) -> str | None:
     return str(value)
 
 
-def profile(
-    oid: Any, scale: Any, name: Any, strapping: Any
+def choose_profile(
+    own: Mapping[str, Any],
 ) -> tuple[snmp_profile.Profile | None, str | None, int | None]:
     """Return the profile, the table the OID is in, and the strapping index.
 
     The profile is None when the device is to be asked what it is, the table
-    and the index when nobody tells.
+    and the index when nothing says which.
     """
-    if strapping is not None:
-        parameters.whole("strapping", strapping, 0, 65535)
-    if oid is None:
-        if scale is not None:
+    if own["oid"] is None:
+        if own["scale"] is not None:
             raise parameters.invalid("scale is about oid, which is missing")
-        return _named(name), None, strapping
-    if name is not None:
+        return _named(own["profile"]), None, own["strapping"]
+    if own["profile"] is not None:
         raise parameters.invalid("oid and profile both say what to read; give one of them")
-    try:
-        column = snmp_profile.parse_oid(oid)
-    except ValueError as exc:
-        raise parameters.invalid(str(exc)) from exc
-    return _of_column(column, scale, strapping)
+    return _of_column(own["oid"], own["scale"], own["strapping"])
 
 
 def _named(name: Any) -> snmp_profile.Profile | None:
     profiles = snmp_profile.load_profiles()
-    if name is None:
-        return None
-    if parameters.text("profile", name) not in profiles:
-        raise parameters.invalid(f"profile {name!r} is not one of {', '.join(sorted(profiles))}")
-    return profiles[name]
+    return None if name is None else profiles[parameters.one_of("profile", name, sorted(profiles))]
 
 
 def _of_column(
-    oid: str, scale: Any, strapping: int | None
+    oid: str, scale: float | None, strapping: int | None
 ) -> tuple[snmp_profile.Profile, str | None, int | None]:
-    factor = 1.0 if scale is None else parameters.positive("scale", scale)
     match = snmp_profile.find_by_column(snmp_profile.load_profiles().values(), oid)
     if match is None or scale is not None:
         # A scale of the operator's own means a column we do not know.
-        return snmp_profile.generic(oid, factor), None, strapping
+        return snmp_profile.generic(oid, 1.0 if scale is None else scale), None, strapping
     if match.strapping is not None and strapping not in (None, match.strapping):
         raise parameters.invalid(f"strapping {strapping} is not the one that oid {oid} ends in")
     own = strapping if match.strapping is None else match.strapping
@@ -138,43 +180,13 @@ def _of_column(
 
 
 def rows(probes: Sequence[str | None], outlets: Any) -> dict[str, tuple[Row, ...]]:
-    """Return the rows of each probe: where it stands in ``probes``, or as ``outlets`` says.
-
-    :raises ConfigurationInvalid: an outlet is named twice, or for nobody.
-    """
-    planned: dict[str, tuple[Row, ...]] = {}
-    for number, probe in enumerate(probes, start=1):
-        if probe is not None:
-            planned[probe] = (*planned.get(probe, ()), number)
-    planned.update(_own_rows(planned, {} if outlets is None else outlets))
-    uses = collections.Counter(str(row) for own in planned.values() for row in own)
-    for row, times in uses.items():
-        if times > 1:
-            raise parameters.invalid(
-                f"outlet {row} is named {times} times: its energy would be too"
-            )
-    return planned
+    """Return the rows of each probe: where it stands in ``probes``, or as ``outlets`` says."""
+    return parameters.parts("outlets", probes, outlets, _row, lambda position, _probe: position)
 
 
-def _own_rows(planned: Mapping[str, tuple[Row, ...]], outlets: Any) -> dict[str, tuple[Row, ...]]:
-    if not isinstance(outlets, Mapping):
-        raise parameters.invalid("outlets must be a mapping, as {'server-1': [1, 13]}")
-    if strangers := sorted(str(probe) for probe in outlets.keys() - planned.keys()):
-        raise parameters.invalid(f"outlets names {strangers[0]!r}, which is not in probes")
-    return {probe: _row_list(probe, given) for probe, given in outlets.items()}
-
-
-def _row_list(probe: str, given: Any) -> tuple[Row, ...]:
-    found = tuple(given) if isinstance(given, list | tuple) else (given,)
-    if not found or not all(map(_is_row, found)):
-        raise parameters.invalid(
-            f"outlets of {probe!r} must be an outlet's number, an index such as '1.7', "
-            "or a list of them"
-        )
-    return found
-
-
-def _is_row(row: Any) -> bool:
-    if isinstance(row, str):
-        return _INDEX.fullmatch(row) is not None
-    return isinstance(row, int) and not isinstance(row, bool) and row > 0
+def _row(value: Any) -> Row:
+    if isinstance(value, str) and _INDEX.fullmatch(value):
+        return value
+    if numbers.is_whole(value) and value > 0:
+        return value
+    raise ValueError(f"{value!r} is neither an outlet's number nor an index such as '1.7'")
