@@ -18,6 +18,7 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import parameters
+from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.serial import eaton_codec as codec
 from kwapi.drivers.serial import parameters as serial_parameters
 from kwapi.drivers.serial import port
@@ -38,41 +39,38 @@ _T = TypeVar("_T")
 
 
 class EatonSerial(driver.Driver):
-    """Reads the outlets of an ePDU; a position in ``probes`` is an outlet, the first is 1.
+    """Reads the outlets of an ePDU; a position in ``probes`` is an outlet, the first is 1."""
 
-    :param device: the line, as ``/dev/ttyS0``.
-    :param user: an account of the ePDU; one that may only read is enough.
-    :param password: of that account.
-    :param baud: the line's speed.
-    :param scale: what printed powers are multiplied with to make W, 1 or 0.1;
-        if not given, whole numbers are tenths of watts.
-    :param outlets: the outlets of a probe where its position does not tell:
-        ``{'server-1': [1, 13], 'server-2': 7}``.
-    :param timeout_seconds: for one answer; at 9600 baud 24 outlets take 0.3 s.
-    """
-
+    takes = (
+        serial_parameters.DEVICE,
+        Parameter(
+            "username", serial_parameters.printable,
+            "an account of the ePDU; one that may only read is enough", parameters.REQUIRED,
+            aliases=("user",),
+        ),
+        Parameter(
+            "password", serial_parameters.printable, "of that account", parameters.REQUIRED,
+            secret=True,
+        ),
+        serial_parameters.baud(9600),
+        Parameter(
+            "scale", parameters.positive,
+            "what printed powers are multiplied with to make W, 1 or 0.1; if not given, whole "
+            "numbers are tenths of watts",
+        ),
+        serial_parameters.OUTLETS,
+        Parameter("timeout_seconds", parameters.positive, "for one answer", 5.0),
+    )  # fmt: skip
     period_seconds = 5.0
     resolution_watts = 1.0
 
-    def __init__(
-        self,
-        *args: Any,
-        device: str,
-        user: str,
-        password: str,
-        baud: int = 9600,
-        scale: float | None = None,
-        outlets: Mapping[str, Any] | None = None,
-        timeout_seconds: float = 5.0,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
-        self._port = port.Port(port.settings(device, baud))
-        self._user = serial_parameters.printable("user", user)
-        self._password = serial_parameters.printable("password", password)
-        self._scale = None if scale is None else parameters.positive("scale", scale)
-        self._timeout_seconds = parameters.positive("timeout_seconds", timeout_seconds)
-        self._rows = serial_parameters.outlets(self.probes, outlets)
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        own = self.given
+        self._port = port.Port(port.Settings(own["device"], own["baud"]))
+        # At 9600 baud the answer of 24 outlets takes 0.3 s.
+        self._timeout_seconds: float = own["timeout_seconds"]
+        self._rows = serial_parameters.outlets(self.probes, own["outlets"])
         self._outlets = 0
         self._factor = 1.0
         self._counts_energy = True
@@ -113,11 +111,12 @@ class EatonSerial(driver.Driver):
             # Somebody left in the middle of it: nobody's name, then ours.
             first = self._say_until("", codec.LOGIN)
         if first is codec.LOGIN:
-            self._say_until(self._user, codec.PASSWORD)
-            last = self._say_until(self._password, codec.PROMPT, codec.LOGIN, codec.PASSWORD)
+            self._say_until(self.given["username"], codec.PASSWORD)
+            password = self.given["password"]
+            last = self._say_until(password, codec.PROMPT, codec.LOGIN, codec.PASSWORD)
             if last is not codec.PROMPT:
                 raise exception.WattmeterRefused(
-                    address=str(self._port), reason="check user and password"
+                    address=str(self._port), reason="check username and password"
                 )
         self._logged_in = True
 
@@ -185,7 +184,7 @@ class EatonSerial(driver.Driver):
     def _find_unit(self) -> None:
         """Decide on the unit, check it against the input, and say how sure that is."""
         values = self._ask_outlets(_WATTS)
-        self._factor = codec.find_scale(values) if self._scale is None else self._scale
+        self._factor = self.given["scale"] or codec.find_scale(values)
         watts = sum(codec.numbers(values, self._factor).values())
         voltamperes = self._ask_voltamperes()
         proved = codec.is_proved(watts, voltamperes)

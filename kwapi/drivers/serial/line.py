@@ -1,22 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
 """The driver for meters that print lines of text on a serial line.
 
-For the many that have no driver of their own: what to send, and where in a
+It is for meters without a driver of their own: what to send, and where in a
 line values stand, is configuration.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
 
 from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import parameters
+from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.serial import line_reader
 from kwapi.drivers.serial import parameters as serial_parameters
 from kwapi.drivers.serial import port
+
+_FLOWS = ("none", "rtscts", "xonxoff")
+
+
+def _terminator(name: str, value: Any) -> bytes:
+    return serial_parameters.raw(name, parameters.text(name, value))
+
+
+_LINE = (
+    serial_parameters.DEVICE,
+    serial_parameters.baud(9600),
+    Parameter("bits", parameters.between(5, 8), "of a character", 8),
+    Parameter(
+        "parity", parameters.among("NEOMS"), "``'N'``, ``'E'``, ``'O'``, ``'M'`` or ``'S'``", "N"
+    ),
+    Parameter(
+        "stop_bits", parameters.between(1, 2), "of a character", 1, aliases=("stopbits",)
+    ),
+    Parameter(
+        "flow", parameters.among(_FLOWS), "``'none'``, ``'rtscts'`` or ``'xonxoff'``", "none"
+    ),
+    Parameter(
+        "init", serial_parameters.raw, "what to send once at the start, a text or a list of texts",
+        b"",
+    ),
+    Parameter(
+        "ask", serial_parameters.raw,
+        "what to send before each reading; without it the meter speaks by itself", b"",
+    ),
+    Parameter("bye", serial_parameters.raw, "what to send at the end", b""),
+    Parameter("terminator", _terminator, "what ends a line", b"\n"),
+)  # fmt: skip
 
 
 class Line(driver.Driver):
@@ -24,105 +56,42 @@ class Line(driver.Driver):
 
     A position in ``probes`` is an outlet, the first is 1.  When several lines
     come between two readings, watts are their mean.
-
-    :param device: the line, as ``/dev/ttyUSB0``.
-    :param baud: the line's speed; with ``bits``, ``parity`` (N, E, O, M or S), ``stop_bits`` and
-        ``flow`` (none, rtscts or xonxoff): 9600 8N1 if not given.
-    :param bits: of a character.
-    :param parity: of a character.
-    :param stop_bits: of a character.
-    :param flow: control.
-    :param init: what to send once, a text or a list of texts.
-    :param ask: what to send before each reading; without it the meter speaks by itself.
-    :param bye: what to send at the end.
-    :param terminator: what ends a line.
-    :param format: one of the known formats, in place of pattern and columns.
-    :param pattern: a regular expression with groups ``w1``, ``w2`` ..., ``kwh1`` ..., or with
-        ``outlet``, ``w`` and ``kwh`` when each line is about one outlet.
-    :param columns: the column of each outlet's watts, from 1; None for an outlet without one.
-    :param kwh_columns: the same of energy counters.
-    :param separator: of columns; a blank is any white space.
-    :param fields: how many columns a whole line has: others are dropped.
-    :param time_column: where the line tells its time, epoch seconds.
-    :param scale: what values are multiplied with to make W.
-    :param kwh_scale: what counters are multiplied with to make kWh.
-    :param outlets: the outlets of a probe where its position does not tell.
-    :param resolution_watts: the smallest step the meter can tell.
-    :param timeout_seconds: how long to wait for a line.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        device: str,
-        baud: int = 9600,
-        bits: int = 8,
-        parity: str = "N",
-        stop_bits: int = 1,
-        flow: str = "none",
-        init: str | Sequence[str] | None = None,
-        ask: str | Sequence[str] | None = None,
-        bye: str | Sequence[str] | None = None,
-        terminator: str = "\n",
-        format: str | None = None,
-        pattern: str | None = None,
-        columns: Sequence[int | None] | None = None,
-        kwh_columns: Sequence[int | None] | None = None,
-        separator: str = ",",
-        fields: int | None = None,
-        time_column: int | None = None,
-        scale: float = 1.0,
-        kwh_scale: float = 1.0,
-        outlets: Mapping[str, Any] | None = None,
-        resolution_watts: float | None = None,
-        timeout_seconds: float = 5.0,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
-        how = port.settings(device, baud, bits, parity, stop_bits, flow)
-        self._port = port.Port(how)
-        self._init = serial_parameters.raw("init", init)
-        self._question = serial_parameters.raw("ask", ask)
-        self._bye = serial_parameters.raw("bye", bye)
-        parameters.text("terminator", terminator)
-        self._terminator = serial_parameters.raw("terminator", terminator)
-        if resolution_watts is not None:
-            self.resolution_watts = parameters.positive("resolution_watts", resolution_watts)
-        self._reader = line_reader.LineReader(
-            device,
-            line_reader.make_format(
-                preset=format,
-                pattern=pattern,
-                columns=columns,
-                kwh_columns=kwh_columns,
-                separator=separator,
-                fields=fields,
-                time_column=time_column,
-                scale=scale,
-                kwh_scale=kwh_scale,
-            ),
-            serial_parameters.outlets(self.probes, outlets),
-            parameters.positive("timeout_seconds", timeout_seconds),
-            settle_seconds=self.period_seconds / 2,
-        )
+    takes = (*_LINE, *line_reader.TAKES)
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        own = self.given
+        self._port = port.Port(
+            port.Settings(
+                own["device"], own["baud"], own["bits"], own["parity"], own["stop_bits"],
+                own["flow"],
+            )
+        )  # fmt: skip
+        if own["resolution_watts"] is not None:
+            self.resolution_watts = own["resolution_watts"]
+        self._reader = line_reader.make_reader(self, own["device"])
 
     def open(self) -> None:
         """Open the line, send what starts the meter, and listen."""
         self._port.open()
-        self._port.write(self._init)
+        self._port.write(self.given["init"])
         # One that is asked says whole lines; one that speaks by itself was interrupted.
+        is_cut = not self.given["ask"]
         self._reader.start(
-            self.wattmeter, self._port.read, self._terminator, not self._question, self._clock
+            self.wattmeter, self._port.read, self.given["terminator"], is_cut, self._clock
         )
 
     def read(self) -> Mapping[str, measurement.Measurement]:
         """Return what the lines since last time say, or what is answered."""
-        if self._question:
+        question = self.given["ask"]
+        if question:
             self._reader.forget()
-            self._port.write(self._question)
+            self._port.write(question)
         return self._reader.read()
 
     def close(self) -> None:
         """Send what ends it, and free the line."""
         self._reader.stop()
-        self._port.farewell(self._bye)
+        self._port.farewell(self.given["bye"])

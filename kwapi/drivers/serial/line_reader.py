@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the drivers for lines of text have in common, wherever lines come from.
+"""Reads lines of text for the drivers ``line`` and ``command``.
 
 Owns the parameters that say where in a line values stand, and gathering the
 lines since the last reading.
@@ -13,7 +13,9 @@ from typing import Any
 from energybase import clock as clocks
 from kwapi import exception
 from kwapi import measurement
+from kwapi.drivers import driver
 from kwapi.drivers import parameters
+from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.serial import lines
 from kwapi.drivers.serial import listening
 from kwapi.drivers.serial import parameters as serial_parameters
@@ -22,51 +24,11 @@ from kwapi.drivers.serial import port
 _MOST_COLUMNS = 10_000
 
 
-def make_format(
-    *,
-    preset: Any = None,
-    pattern: Any = None,
-    columns: Any = None,
-    kwh_columns: Any = None,
-    separator: Any = ",",
-    fields: Any = None,
-    time_column: Any = None,
-    scale: Any = 1.0,
-    kwh_scale: Any = 1.0,
-) -> lines.Format:
-    """Return the format that drivers.conf describes, in one of three ways.
-
-    :raises ConfigurationInvalid: it names the parameter that is wrong.
-    """
-    given = {"format": preset, "pattern": pattern, "columns": columns}
-    ways = [name for name, value in given.items() if value is not None]
-    if len(ways) != 1:
-        raise parameters.invalid(
-            f"one of {', '.join(given)} must say how a line is read; "
-            f"given: {', '.join(ways) or 'none'}"
-        )
-    if preset is not None:
-        return lines.PRESETS[parameters.one_of("format", preset, tuple(lines.PRESETS))]
-    factors = parameters.number("scale", scale), parameters.number("kwh_scale", kwh_scale)
-    if pattern is not None:
-        try:
-            return lines.Pattern(parameters.text("pattern", pattern), *factors)
-        except ValueError as exc:
-            raise parameters.invalid(f"pattern {exc}") from exc
-    return lines.Columns(
-        _columns("columns", columns),
-        _columns("kwh_columns", kwh_columns or []),
-        separator=parameters.text("separator", separator),
-        scale=factors[0],
-        kwh_scale=factors[1],
-        fields=None if fields is None else _column("fields", fields),
-        time=None if time_column is None else _column("time_column", time_column),
-    )
-
-
 def _columns(name: str, value: Any) -> dict[int, int]:
     if not isinstance(value, list | tuple):
-        raise parameters.invalid(f"{name} must be a list of columns by outlet, as [2, 3, None, 4]")
+        raise parameters.invalid(
+            f"{name} must be a list of columns by outlet, such as [2, 3, None, 4]"
+        )
     return {
         outlet: _column(name, column)
         for outlet, column in enumerate(value, start=1)
@@ -74,8 +36,84 @@ def _columns(name: str, value: Any) -> dict[int, int]:
     }
 
 
-def _column(name: str, value: Any) -> int:
-    return parameters.whole(name, value, 1, _MOST_COLUMNS)
+_column = parameters.between(1, _MOST_COLUMNS)
+
+#: The parameters of drivers for lines of text.
+TAKES = (
+    Parameter(
+        "format", parameters.among(lines.PRESETS),
+        f"a known format, in place of ``columns`` and ``pattern``: {lines.names()}",
+    ),
+    Parameter(
+        "columns", _columns,
+        "a list: the column of each outlet's watts, from 1; ``None`` for an outlet without one",
+    ),
+    Parameter("kwh_columns", _columns, "the same of energy counters", {}),
+    Parameter("separator", parameters.text, "of columns; a blank is any white space", ","),
+    Parameter(
+        "fields", _column,
+        "how many columns a whole line has.  Give it: so a line that lost a part is noticed",
+    ),
+    Parameter("time_column", _column, "the column with the time, epoch seconds"),
+    Parameter(
+        "pattern", parameters.text,
+        "a regular expression.  Groups ``w1``, ``w2`` ... are watts by outlet, ``kwh1``, "
+        "``kwh2`` ... their counters.  Where each line is about one outlet: ``outlet``, ``w`` "
+        "and ``kwh``",
+    ),
+    Parameter("scale", parameters.number, "what values are multiplied with to make W", 1.0),
+    Parameter("kwh_scale", parameters.number, "what counters are multiplied with to make kWh", 1.0),
+    serial_parameters.OUTLETS,
+    Parameter(
+        "resolution_watts", parameters.positive,
+        "the smallest step the meter can tell; published with each value",
+    ),
+    Parameter("timeout_seconds", parameters.positive, "how long to wait for a line", 5.0),
+)  # fmt: skip
+
+
+def make_format(own: Mapping[str, Any]) -> lines.Format:
+    """Return the format that drivers.conf describes, in one of three ways.
+
+    :raises ConfigurationInvalid: it names the parameter that is wrong.
+    """
+    ways = ("format", "pattern", "columns")
+    given = [name for name in ways if own[name] is not None]
+    if len(given) != 1:
+        raise parameters.invalid(
+            f"one of {', '.join(ways)} must say how a line is read; "
+            f"given: {', '.join(given) or 'none'}"
+        )
+    if own["format"] is not None:
+        return lines.PRESETS[own["format"]]
+    if own["pattern"] is not None:
+        try:
+            return lines.Pattern(own["pattern"], own["scale"], own["kwh_scale"])
+        except ValueError as exc:
+            raise parameters.invalid(f"pattern {exc}") from exc
+    return lines.Columns(
+        own["columns"],
+        own["kwh_columns"],
+        separator=own["separator"],
+        scale=own["scale"],
+        kwh_scale=own["kwh_scale"],
+        fields=own["fields"],
+        time=own["time_column"],
+    )
+
+
+def make_reader(of: driver.Driver, address: str) -> LineReader:
+    """Return the reader that a driver's parameters describe.
+
+    :param address: where lines come from, for messages.
+    """
+    return LineReader(
+        address,
+        make_format(of.given),
+        serial_parameters.outlets(of.probes, of.given["outlets"]),
+        of.given["timeout_seconds"],
+        settle_seconds=of.period_seconds / 2,
+    )
 
 
 class LineReader:

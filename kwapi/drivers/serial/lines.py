@@ -243,3 +243,8 @@ PRESETS: Mapping[str, Format] = {
     # watts of each port, then six columns that are none.
     "wattmetre-read-3": Columns(Repeat(7, 2, 6), time=1, valid=(2, "true")),
 }
+
+
+def names() -> str:
+    """Return a list of the known formats, for the documentation."""
+    return ", ".join(f"``'{name}'``" for name in PRESETS)

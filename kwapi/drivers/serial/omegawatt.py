@@ -15,6 +15,7 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import parameters
+from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.serial import listening
 from kwapi.drivers.serial import omegawatt_codec
 from kwapi.drivers.serial import parameters as serial_parameters
@@ -24,40 +25,26 @@ LOG = logging.getLogger(__name__)
 
 
 class Omegawatt(driver.Driver):
-    """Reads the sockets of a box; a position in ``probes`` is a socket, the first is 1.
+    """Reads the sockets of a box; a position in ``probes`` is a socket, the first is 1."""
 
-    :param device: the line, as ``/dev/ttyUSB0``, or better its name in
-        ``/dev/serial/by-id``, which stays the same.
-    :param baud: the line's speed.
-    :param outlets: the sockets of a probe where its position does not tell:
-        ``{'server-1': [1, 4], 'server-2': 7}``.
-    :param timeout_seconds: how long to wait for a frame.
-    """
-
+    takes = (
+        serial_parameters.DEVICE,
+        serial_parameters.baud(921600),
+        serial_parameters.OUTLETS,
+        Parameter("timeout_seconds", parameters.positive, "how long to wait for a frame", 2.0),
+    )
     resolution_watts = 0.125
 
-    def __init__(
-        self,
-        *args: Any,
-        device: str,
-        baud: int = 921600,
-        outlets: Mapping[str, Any] | None = None,
-        timeout_seconds: float = 2.0,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
-        self._port = port.Port(port.settings(device, baud))
-        self._timeout_seconds = parameters.positive("timeout_seconds", timeout_seconds)
-        self._sockets = serial_parameters.outlets(self.probes, outlets)
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        own = self.given
+        self._port = port.Port(port.Settings(own["device"], own["baud"]))
+        self._timeout_seconds: float = own["timeout_seconds"]
+        self._sockets = serial_parameters.outlets(self.probes, own["outlets"])
         self._decoder = omegawatt_codec.Decoder()
         self._listener: listening.Listener[omegawatt_codec.Frame] | None = None
         self._dropped = 0
         self._told = False
-
-    @property
-    def dropped_frames(self) -> int:
-        """How many frames came broken since the line was opened."""
-        return self._decoder.dropped
 
     def open(self) -> None:
         """Open the line and begin to listen."""

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks what drivers.conf says about meters on serial lines and behind commands.
+"""The parameters that meters on serial lines and behind commands have in common.
 
-Owns what is particular to them, and the outlets by number that they have in
-common; the rest is :mod:`kwapi.drivers.parameters`'s.  Complaints name the
-parameter and repeat no text that may be a secret.
+Owns their checks, and outlets by number; the rest is
+:mod:`kwapi.drivers.parameters`'s.  Complaints name the parameter and repeat no
+text that may be a secret.
 """
 
 from __future__ import annotations
@@ -14,20 +14,40 @@ from collections.abc import Sequence
 from typing import Any
 
 from kwapi import measurement
+from kwapi.drivers import numbers
 from kwapi.drivers import parameters
+from kwapi.drivers.parameters import Parameter
+
+DEVICE = Parameter(
+    "device",
+    parameters.text,
+    "the serial line, such as ``/dev/ttyUSB0``; its name in ``/dev/serial/by-id`` stays the "
+    "same when others are plugged in",
+    parameters.REQUIRED,
+)
+OUTLETS = Parameter(
+    "outlets",
+    parameters.mapping,
+    "the outlets of a probe where its position does not say: ``{'node-1': [1, 4], 'node-2': 7}``",
+)
+
+
+def baud(default: int) -> Parameter:
+    """Return the parameter for the speed of a line."""
+    return Parameter(
+        "baud", parameters.between(50, 4_000_000), "its speed", default, aliases=("baudrate",)
+    )
 
 
 def raw(name: str, value: Any) -> bytes:
-    """Return the bytes to send that a text or a list of texts stands for; None is none."""
-    if value is None:
-        return b""
+    """Return the bytes to send that a text or a list of texts stands for."""
     parts = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(part, str) for part in parts):
-        raise parameters.invalid(f"{name} must be a text, as 'READ\\r\\n', or a list of texts")
+        raise parameters.invalid(f"{name} must be a text, such as 'READ\\r\\n', or a list of texts")
     try:
         return "".join(parts).encode("latin-1")
     except UnicodeEncodeError:
-        raise parameters.invalid(f"{name} has characters that are no single byte") from None
+        raise parameters.invalid(f"{name} has characters of more than one byte") from None
 
 
 def printable(name: str, value: Any) -> str:
@@ -51,7 +71,7 @@ def texts(name: str, value: Any) -> tuple[str, ...]:
 
 
 def variables(name: str, value: Any) -> dict[str, str]:
-    """Return environment variables; None is none."""
+    """Return environment variables."""
     given = parameters.mapping(name, value)
     for key, own in given.items():
         if not key or "=" in key or "\0" in key:
@@ -67,8 +87,8 @@ def outlets(probes: Sequence[str | None], given: Any) -> dict[str, tuple[int, ..
 
 
 def _outlet(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{value!r} is no outlet's number, which count from 1")
+    if not numbers.is_whole(value) or value < 1:
+        raise ValueError(f"{value!r} is not an outlet's number, which count from 1")
     return value
 
 

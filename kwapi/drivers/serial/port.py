@@ -19,14 +19,12 @@ from typing import NamedTuple
 import serial
 
 from kwapi import exception
-from kwapi.drivers import parameters
 
 LOG = logging.getLogger(__name__)
 
 #: How long one read waits for the first byte: what a stop has to wait for.
 POLL_SECONDS = 0.1
 _WRITE_SECONDS = 2.0
-_FLOWS = ("none", "rtscts", "xonxoff")
 _HINTS = {
     errno.ENOENT: "there is no such device; is it plugged in?",
     errno.EACCES: "may not be opened; is Kwapi's user in the device's group?",
@@ -37,7 +35,11 @@ _FAILURES = (OSError, ValueError, termios.error)
 
 
 class Settings(NamedTuple):
-    """How a line is set; 9600 8N1 without flow control, if nothing else is said."""
+    """How a line is set; 9600 8N1 without flow control, if nothing else is said.
+
+    :ivar parity: N, E, O, M or S.
+    :ivar flow: none, rtscts or xonxoff.
+    """
 
     device: str
     baud: int = 9600
@@ -45,23 +47,6 @@ class Settings(NamedTuple):
     parity: str = "N"
     stop_bits: int = 1
     flow: str = "none"
-
-
-def settings(
-    device: Any, baud: Any, bits: Any = 8, parity: Any = "N", stop_bits: Any = 1, flow: Any = "none"
-) -> Settings:
-    """Return the settings that drivers.conf gives.
-
-    :raises ConfigurationInvalid: it names the parameter that is wrong.
-    """
-    return Settings(
-        parameters.text("device", device),
-        parameters.whole("baud", baud, 50, 4_000_000),
-        parameters.whole("bits", bits, 5, 8),
-        parameters.one_of("parity", parity, ("N", "E", "O", "M", "S")),
-        parameters.whole("stop_bits", stop_bits, 1, 2),
-        parameters.one_of("flow", flow, _FLOWS),
-    )
 
 
 class Deadline:

@@ -16,7 +16,9 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import parameters
+from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.serial import listening
+from kwapi.drivers.serial import parameters as serial_parameters
 from kwapi.drivers.serial import port
 from kwapi.drivers.serial import wattsup_codec
 
@@ -33,36 +35,29 @@ _Heard = listening.Heard[wattsup_codec.Packet]
 
 
 class Wattsup(driver.Driver):
-    """Reads the one outlet of a meter that is told to report by itself.
+    """Reads the one outlet of a meter that is told to report by itself."""
 
-    :param device: the line, as ``/dev/ttyUSB0``, or better its name in
-        ``/dev/serial/by-id``, which stays the same.
-    :param clear_memory: erase the meter's own log when starting, as the first
-        Kwapi did each time.
-    :param timeout_seconds: how long silence is waited for, twice; two
-        intervals if not given.
-    """
-
+    takes = (
+        serial_parameters.DEVICE._replace(default="/dev/ttyUSB0"),
+        Parameter(
+            "clear_memory", parameters.truth,
+            "``True`` erases the meter's own log at each start, as the first Kwapi did", False,
+        ),
+        Parameter(
+            "timeout_seconds", parameters.positive,
+            "how long silence is waited for before the meter is asked again to report, and once "
+            "more before it counts as unreachable; two intervals if not given",
+        ),
+    )  # fmt: skip
     resolution_watts = 0.1
 
-    def __init__(
-        self,
-        *args: Any,
-        device: str = "/dev/ttyUSB0",
-        clear_memory: bool = False,
-        timeout_seconds: float | None = None,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
-        self._port = port.Port(port.settings(device, _BAUD))
-        self._clear_memory = parameters.truth("clear_memory", clear_memory)
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        own = self.given
+        self._port = port.Port(port.Settings(own["device"], _BAUD))
         # The meter counts whole seconds; more than an hour is not worth a line.
         self._interval = min(3600, max(1, math.ceil(self.period_seconds)))
-        self._timeout_seconds = (
-            float(_SILENT_INTERVALS * self._interval)
-            if timeout_seconds is None
-            else parameters.positive("timeout_seconds", timeout_seconds)
-        )
+        self._timeout_seconds = float(own["timeout_seconds"] or _SILENT_INTERVALS * self._interval)
         self._decoder = wattsup_codec.Decoder()
         self._fields = wattsup_codec.Fields()
         self._listener: listening.Listener[wattsup_codec.Packet] | None = None
@@ -80,7 +75,7 @@ class Wattsup(driver.Driver):
         # Ends what the meter may have been left with in the middle of.
         self._port.write(b";" + _HEADER)
         self._fields = self._await_header(self._listener)
-        if self._clear_memory:
+        if self.given["clear_memory"]:
             self._port.write(_CLEAR)
         self._request(_START[0])
 

@@ -216,7 +216,10 @@ def test_a_talkative_complainer_does_not_block() -> None:
         ({"command": ["a"], "environment": ["SECRET"]}, "environment must be a mapping"),
         ({"command": ["a"], "environment": {"A": 1}}, "environment: the value of A"),
         ({"command": ["a"], "environment": {"A=B": "c"}}, "environment has a key"),
-        ({"command": ["a"], "timeout_seconds": 0}, "timeout_seconds 0"),
+        (
+            {"command": ["a"], "timeout_seconds": 0},
+            "timeout_seconds must be a number above 0, not 0",
+        ),
     ),
 )
 def test_wrong_parameters_are_told(parameters: dict[str, Any], complaint: str) -> None:

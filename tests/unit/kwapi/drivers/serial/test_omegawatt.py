@@ -107,7 +107,7 @@ def test_broken_frames_are_dropped_and_counted(
     driver.open()
     try:
         assert driver.read()["lyon.node-4"].watts == pytest.approx(40.0)
-        assert driver.dropped_frames >= 2
+        assert driver._decoder.dropped >= 2
     finally:
         driver.close()
     assert "broken frames since the line was opened" in caplog.text

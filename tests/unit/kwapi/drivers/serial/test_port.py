@@ -37,7 +37,7 @@ def line(tmp_path: Path) -> Iterator[Silent]:
 
 def test_silence_is_no_bytes(line: Silent) -> None:
     """After a moment."""
-    port = serial_port.Port(serial_port.settings(str(line.path), 115200))
+    port = serial_port.Port(serial_port.Settings(str(line.path), 115200))
     port.open()
     assert port.read() == b""
     port.close()
@@ -45,7 +45,7 @@ def test_silence_is_no_bytes(line: Silent) -> None:
 
 def test_a_line_is_ours_alone(line: Silent) -> None:
     """Two readers would each get half of what is said."""
-    how = serial_port.settings(str(line.path), 115200)
+    how = serial_port.Settings(str(line.path), 115200)
     first, second = serial_port.Port(how), serial_port.Port(how)
     first.open()
     with pytest.raises(exception.WattmeterUnreachable, match="in use by another program"):
@@ -57,7 +57,7 @@ def test_a_line_is_ours_alone(line: Silent) -> None:
 
 def test_every_call_says_when_the_line_is_gone(line: Silent) -> None:
     """Reading, writing and discarding alike; closing is quiet."""
-    port = serial_port.Port(serial_port.settings(str(line.path), 115200))
+    port = serial_port.Port(serial_port.Settings(str(line.path), 115200))
     port.open()
     line.unplug()
     with pytest.raises(exception.WattmeterUnreachable, match="unplugged"):
@@ -73,7 +73,7 @@ def test_every_call_says_when_the_line_is_gone(line: Silent) -> None:
 
 def test_a_line_that_is_not_there_is_told(tmp_path: Path) -> None:
     """By its name, and what to look at."""
-    port = serial_port.Port(serial_port.settings(str(tmp_path / "ttyUSB7"), 9600))
+    port = serial_port.Port(serial_port.Settings(str(tmp_path / "ttyUSB7"), 9600))
     with pytest.raises(exception.WattmeterUnreachable, match=r"ttyUSB7 .*is it plugged in\?"):
         port.open()
 
@@ -83,13 +83,13 @@ def test_what_is_no_line_is_told(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("")
     with pytest.raises(exception.WattmeterUnreachable, match="file does not answer"):
-        serial_port.Port(serial_port.settings(str(path), 9600)).open()
+        serial_port.Port(serial_port.Settings(str(path), 9600)).open()
 
 
 def test_a_line_that_takes_nothing_does_not_block() -> None:
     """As with flow control and nobody at the far end."""
     master, slave = os.openpty()
-    port = serial_port.Port(serial_port.settings(os.ttyname(slave), 9600))
+    port = serial_port.Port(serial_port.Settings(os.ttyname(slave), 9600))
     port.open()
     with pytest.raises(exception.WattmeterUnreachable, match="takes nothing"):
         port.write(b"x" * 1_000_000)
