@@ -17,74 +17,96 @@ from kwapi.drivers import driver
 from kwapi.drivers import parameters
 from kwapi.drivers.ipmi import session
 from kwapi.drivers.ipmi import source
+from kwapi.drivers.parameters import Parameter
 
 _INTERFACES = ("lanplus", "lan")
 #: What IPMI 2.0 has room for.
-_MOST_USERNAME, _MOST_PASSWORD = 16, 20
+
+
+def _credential(name: str, value: Any, most: int) -> str:
+    """Return a name or password that IPMI can carry; it is not repeated in a complaint."""
+    if len(parameters.text(name, value).encode()) > most:
+        raise parameters.invalid(f"{name} is longer than the {most} bytes that IPMI takes")
+    return str(value)
+
+
+def _username(name: str, value: Any) -> str:
+    return _credential(name, value, 16)
+
+
+def _password(name: str, value: Any) -> str:
+    return _credential(name, value, 20)
 
 
 class Ipmi(driver.Driver):
     """Reads what a BMC says of its machine's power.
 
     One probe is the machine, unless ``sensors`` says what each of them is.
-
-    :param host: name or address of the BMC.
-    :param username: of an account that may read sensors; no more is needed.
-    :param interface: ``lanplus`` or ``lan``; only ipmitool heeds it.
-    :param cipher_suite: of IPMI 2.0, as 3 or 17; only ipmitool heeds it.
-    :param sensor: name of the sensor to read, where the BMC has several of watts.
-    :param sensors: the sensors of each probe, where one is not all:
-        ``{'server-1': ['PS1 Input', 'PS2 Input']}`` is a sum.
-    :param method: ``dcmi``, ``sensor``, ``ipmitool``, or ``auto``: the first
-        of DCMI and a sensor that answers.
-    :param privilege: ``user``, ``operator`` or ``administrator``.
-    :param timeout_seconds: for one answer.
-    :param retries: how often a request is sent again.
     """
 
+    takes = (
+        Parameter(
+            "host", parameters.text, "name or address of the BMC", parameters.REQUIRED,
+            aliases=("ip",),
+        ),
+        Parameter("port", parameters.port, "its UDP port", 623),
+        Parameter(
+            "username", _username,
+            "of an account that may read sensors; IPMI takes 16 bytes of it", parameters.REQUIRED,
+            aliases=("user",),
+        ),
+        Parameter(
+            "password", _password, "of the same; IPMI takes 20 bytes of it", parameters.REQUIRED,
+            secret=True,
+        ),
+        Parameter(
+            "method", parameters.among(source.METHODS),
+            "``'dcmi'``, ``'sensor'``, ``'ipmitool'``, or ``'auto'``, see below", "auto",
+        ),
+        Parameter(
+            "sensor", parameters.text, "the sensor's name, where the BMC has several in watts"
+        ),
+        Parameter(
+            "sensors", parameters.mapping,
+            "the sensors of each probe, where there are several probes, or a probe is a sum: "
+            "``{'node-1': ['PS1 Input', 'PS2 Input']}``",
+        ),
+        Parameter(
+            "privilege", parameters.among(session.PRIVILEGES),
+            "``'user'``, ``'operator'`` or ``'administrator'``", "user",
+        ),
+        Parameter("timeout_seconds", parameters.positive, "for one answer", 2.0),
+        Parameter("retries", parameters.between(0, 10), "how often a request is sent again", 1),
+        Parameter(
+            "interface", parameters.among(_INTERFACES),
+            "``'lanplus'`` or ``'lan'``; only ipmitool heeds it", "lanplus",
+        ),
+        Parameter(
+            "cipher_suite", parameters.between(0, 17),
+            "of IPMI 2.0, such as 3 or 17; only ipmitool heeds it",
+        ),
+    )  # fmt: skip
     period_seconds = 5.0
 
-    def __init__(
-        self,
-        *args: Any,
-        host: str,
-        username: str,
-        password: str,
-        port: int = 623,
-        interface: str = "lanplus",
-        sensor: str | None = None,
-        sensors: Mapping[str, Any] | None = None,
-        method: str = "auto",
-        privilege: str = "user",
-        cipher_suite: int | None = None,
-        timeout_seconds: float = 2.0,
-        retries: int = 1,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        own = self.given
         account = session.Account(
-            parameters.text("host", host),
-            parameters.whole("port", port, 1, 65535),
-            _credential("username", username, _MOST_USERNAME),
-            _credential("password", password, _MOST_PASSWORD),
-            parameters.one_of("privilege", privilege, tuple(session.PRIVILEGES)),
+            own["host"], own["port"], own["username"], own["password"], own["privilege"]
         )
-        patience = session.Patience(
-            parameters.positive("timeout_seconds", timeout_seconds),
-            parameters.whole("retries", retries, 0, 10),
-        )
-        names = _sensors(self._expected, sensor, sensors)
-        method = parameters.one_of("method", method, source.METHODS)
-        if method == "dcmi" and any(names.values()):
+        patience = session.Patience(own["timeout_seconds"], own["retries"])
+        names = _sensors(self._expected, own["sensor"], own["sensors"])
+        if own["method"] == "dcmi" and any(names.values()):
             raise parameters.invalid("sensor is of no use with method 'dcmi'")
-        interface = parameters.one_of("interface", interface, _INTERFACES)
-        if cipher_suite is not None:
-            parameters.whole("cipher_suite", cipher_suite, 0, 17)
         self._source: source.Source
-        if method == "ipmitool":
-            self._source = source.ToolSource(account, patience, interface, cipher_suite, names)
+        if own["method"] == "ipmitool":
+            self._source = source.ToolSource(
+                account, patience, own["interface"], own["cipher_suite"], names
+            )
         else:
-            self._source = source.SessionSource(self.wattmeter, account, patience, method, names)
+            self._source = source.SessionSource(
+                self.wattmeter, account, patience, own["method"], names
+            )
 
     def open(self) -> None:
         """Start a session, and see how the power can be read."""
@@ -101,13 +123,6 @@ class Ipmi(driver.Driver):
         self._source.close()
 
 
-def _credential(name: str, value: Any, most: int) -> str:
-    """Return a name or password that IPMI can carry; it is not repeated in a complaint."""
-    if len(parameters.text(name, value).encode()) > most:
-        raise parameters.invalid(f"{name} is longer than the {most} bytes that IPMI takes")
-    return str(value)
-
-
 def _sensors(probes: Set[str], sensor: Any, sensors: Any) -> source.Sensors:
     """Return the sensors of each probe; none where the BMC is to tell which."""
     if sensor is not None and sensors is not None:
@@ -118,7 +133,7 @@ def _sensors(probes: Set[str], sensor: Any, sensors: Any) -> source.Sensors:
         raise parameters.invalid(
             f"sensors must say what {', '.join(map(repr, rest))} are: a BMC measures one machine"
         )
-    whole = () if sensor is None else (parameters.text("sensor", sensor),)
+    whole = () if sensor is None else (sensor,)
     planned = parameters.parts("sensors", sorted(named), named, _sensor, lambda _, probe: probe)
     if strangers := sorted(named.keys() - probes):
         raise parameters.invalid(f"sensors names {strangers[0]!r}, which is not in probes")

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from typing import TypeVar
 
 from kwapi import exception
+from kwapi.drivers import numbers
 from kwapi.drivers.ipmi import session
 
 _T = TypeVar("_T")
@@ -55,7 +56,7 @@ def parse_elist(text: str) -> list[Row]:
         if len(cells) != 5:
             raise ValueError(f"the line {line[:60]!r} has {len(cells)} columns instead of 5")
         number, _, unit = cells[4].partition(" ")
-        rows.append(Row(cells[0], cells[3], _number(number) if unit == "Watts" else None))
+        rows.append(Row(cells[0], cells[3], numbers.finite(number) if unit == "Watts" else None))
     return [row for row in rows if row.watts is not None]
 
 
@@ -68,18 +69,10 @@ def parse_readings(text: str) -> dict[str, float]:
     for cells in csv.reader(filter(str.strip, text.splitlines())):
         if len(cells) != 2:
             raise ValueError(f"the line {','.join(cells)[:60]!r} has {len(cells)} cells, not 2")
-        watts = _number(cells[1])
+        watts = numbers.finite(cells[1])
         if watts is not None:
             readings[cells[0].strip()] = watts
     return readings
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
 
 
 def choose(rows: Iterable[Row]) -> list[str]:

@@ -19,10 +19,31 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import parameters
+from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.redfish import client
 from kwapi.drivers.redfish import power
 
 LOG = logging.getLogger(__name__)
+
+
+def _url(name: str, value: Any) -> str:
+    """Return the address of a service, without anything after it."""
+    text = parameters.text(name, value)
+    try:
+        parsed = urllib.parse.urlsplit(text)
+        usable = parsed.scheme in ("http", "https") and parsed.hostname and (parsed.port or 1)
+    except ValueError:
+        usable = False
+    if not usable or parsed.username or parsed.password or parsed.query:
+        # Not repeated: it may hold a password.
+        raise parameters.invalid("url must be such as 'https://192.0.2.7', without a user in it")
+    return f"{parsed.scheme}://{parsed.netloc}"
+
+
+def _file(name: str, value: Any) -> str:
+    if not os.path.exists(parameters.text(name, value)):
+        raise parameters.invalid(f"{name} {value!r} is not there")
+    return str(value)
 
 
 class Redfish(driver.Driver):
@@ -30,42 +51,56 @@ class Redfish(driver.Driver):
 
     One probe is the only chassis that has any, unless ``chassis`` says what
     each of them is.
-
-    :param url: of the BMC, as ``https://192.0.2.7``.
-    :param username: of an account that may read; no more is needed.
-    :param chassis: the id of the chassis, or those of each probe, where one is
-        not all: ``{'blade-1': '1', 'blade-2': ['2', '3']}``; a list is a sum.
-    :param sensor: id of the sensor, where a chassis has several of watts and nothing else.
-    :param ca_file: certificates to trust, where the BMC's own is of none that this host knows.
-    :param verify: False trusts whoever answers; that must be asked for.
-    :param timeout_seconds: for an answer to begin, and for it to go on.
     """
 
+    takes = (
+        Parameter(
+            "url", _url, "of the BMC, such as ``https://192.0.2.7``, without a path",
+            parameters.REQUIRED,
+        ),
+        Parameter(
+            "username", parameters.text,
+            "of an account that may read; the role *ReadOnly* is enough", parameters.REQUIRED,
+            aliases=("user",),
+        ),
+        Parameter("password", parameters.text, "of the same", parameters.REQUIRED, secret=True),
+        Parameter(
+            "ca_file", _file,
+            "certificates to trust, where this host does not know who signed the BMC's",
+        ),
+        Parameter(
+            "verify", parameters.truth,
+            "``False`` trusts whatever answers at that address, and gives it the password; it is "
+            "logged at each start", True,
+        ),
+        Parameter(
+            "chassis", parameters.anything,
+            "the chassis' id where several have power, or, where there are several probes, "
+            "``{'blade-1': '1', 'blade-2': ['2', '3']}``; a list is a sum",
+        ),
+        Parameter(
+            "sensor", parameters.text,
+            "the sensor's id, where a chassis has nothing but several sensors in watts",
+        ),
+        Parameter(
+            "timeout_seconds", parameters.positive, "for an answer to begin, and to go on", 10.0
+        ),
+    )  # fmt: skip
     period_seconds = 5.0
 
-    def __init__(
-        self,
-        *args: Any,
-        url: str,
-        username: str,
-        password: str,
-        chassis: str | Mapping[str, Any] | None = None,
-        sensor: str | None = None,
-        ca_file: str | None = None,
-        verify: bool = True,
-        timeout_seconds: float = 10.0,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        own = self.given
+        if own["ca_file"] is not None and not own["verify"]:
+            raise parameters.invalid("ca_file is of no use when verify is False")
         service = client.Service(
-            _url(url),
-            parameters.text("username", username),
-            parameters.text("password", password),
-            _verify(verify, ca_file),
-            parameters.positive("timeout_seconds", timeout_seconds),
+            own["url"],
+            own["username"],
+            own["password"],
+            own["ca_file"] or own["verify"],
+            own["timeout_seconds"],
         )
-        self._names = _names(sorted(self._expected), chassis)
-        self._sensor = parameters.optional_text("sensor", sensor)
+        self._names = _names(sorted(self._expected), own["chassis"])
         self._url = service.url
         self._client = client.Client(service)
         self._chassis: Mapping[str, Sequence[power.Chassis]] = {}
@@ -111,7 +146,7 @@ class Redfish(driver.Driver):
         wanted = {name for own in self._names.values() for name in own}
         if wanted and path.rstrip("/").rpartition("/")[2] not in wanted:
             return None
-        return power.find(self._client.get, path, self._sensor)
+        return power.find(self._client.get, path, self.given["sensor"])
 
     def _pick(
         self, powered: Mapping[str, power.Chassis], names: Sequence[str]
@@ -147,31 +182,6 @@ def _describe(root: power.Document) -> str:
     return f"{' '.join(known) or 'BMC'}, Redfish {root.get('RedfishVersion', 'of unknown version')}"
 
 
-def _url(value: Any) -> str:
-    """Return the address of a service, without anything after it."""
-    text = parameters.text("url", value)
-    try:
-        parsed = urllib.parse.urlsplit(text)
-        usable = parsed.scheme in ("http", "https") and parsed.hostname and (parsed.port or 1)
-    except ValueError:
-        usable = False
-    if not usable or parsed.username or parsed.password or parsed.query:
-        # Not repeated: it may hold a password.
-        raise parameters.invalid("url must be as 'https://192.0.2.7', without a user in it")
-    return f"{parsed.scheme}://{parsed.netloc}"
-
-
-def _verify(verify: Any, ca_file: Any) -> bool | str:
-    checked = parameters.truth("verify", verify)
-    if ca_file is None:
-        return checked
-    if not checked:
-        raise parameters.invalid("ca_file is of no use when verify is False")
-    if not os.path.exists(parameters.text("ca_file", ca_file)):
-        raise parameters.invalid(f"ca_file {ca_file!r} is not there")
-    return str(ca_file)
-
-
 def _names(probes: Sequence[str], chassis: Any) -> dict[str, tuple[str, ...]]:
     """Return the ids of each probe's chassis; none for the only one that has power."""
     named: Any = chassis
@@ -192,5 +202,5 @@ def _names(probes: Sequence[str], chassis: Any) -> dict[str, tuple[str, ...]]:
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{value!r} is no id of a chassis")
+        raise ValueError(f"{value!r} is not the id of a chassis")
     return value
