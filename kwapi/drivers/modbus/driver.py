@@ -22,10 +22,12 @@ from energybase import clock as clocks
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
+from kwapi.drivers import numbers
 from kwapi.drivers import parameters
 from kwapi.drivers.modbus import plan as modbus_plan
 from kwapi.drivers.modbus import profile as modbus_profile
 from kwapi.drivers.modbus import session as modbus_session
+from kwapi.drivers.parameters import Parameter
 
 LOG = logging.getLogger(__name__)
 
@@ -40,61 +42,56 @@ class Modbus(driver.Driver):
 
     A position in ``probes`` is a row: the first is row 1.  A probe named twice
     is the sum of two.
-
-    :param ip: name or address of the device or gateway; ``host`` means the same.
-    :param port: TCP port.
-    :param framing: ``tcp``, or ``rtu`` for RTU over TCP.
-    :param device: serial device instead of ``ip``, as ``/dev/ttyUSB0``: Modbus RTU.
-    :param baudrate: of the serial line.
-    :param parity: N, E or O.
-    :param stopbits: 1 or 2.
-    :param unit: whom to ask, 0 to 255.
-    :param profile: name of a register map.
-    :param table: which of its tables; without it the first.
-    :param watts: the column of watts instead of a profile, as
-        ``{'address': 9012, 'stride': 2, 'type': 'u16', 'scale': 10}``, or a list whose
-        product it is; its keys are those of a profile's columns.
-    :param kwh: the column of the energy counter beside it.
-    :param outlets: the rows of a probe where its position does not tell:
-        ``{'server-1': [1, 13], 'server-2': 7}``.  A string names the unit too, as ``'2.7'``.
-    :param timeout_seconds: for one answer.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        ip: str | None = None,
-        host: str | None = None,
-        port: int = 502,
-        framing: str = "tcp",
-        device: str | None = None,
-        baudrate: int = 9600,
-        parity: str = "N",
-        stopbits: int = 1,
-        unit: int = 1,
-        profile: str | None = None,
-        table: str | None = None,
-        watts: Any = None,
-        kwh: Any = None,
-        outlets: Mapping[str, Any] | None = None,
-        timeout_seconds: float = 2.0,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
-        timeout_seconds = parameters.positive("timeout_seconds", timeout_seconds)
-        self._line: modbus_session.Line = (
-            modbus_session.network_line(ip, host, port, framing, timeout_seconds)
-            if device is None
-            else modbus_session.serial_line(
-                (ip, host), device, baudrate, parity, stopbits, timeout_seconds
-            )
-        )
-        self._profile = _choose_profile(profile, watts, kwh)
-        self._table = _choose_table(self._profile, table)
-        if common.get("period_seconds") is None:
+    takes = (
+        Parameter(
+            "host", parameters.text, "name or address of the device or gateway", aliases=("ip",)
+        ),
+        Parameter("port", parameters.port, "its TCP port", 502),
+        Parameter(
+            "framing", parameters.among(modbus_session.FRAMINGS),
+            "``'tcp'``, or ``'rtu'`` for RTU frames in TCP", "tcp",
+        ),
+        Parameter(
+            "device", parameters.text,
+            "instead of ``host`` the serial line, such as ``/dev/ttyUSB0``: Modbus RTU",
+        ),
+        Parameter(
+            "baud", parameters.between(50, 4_000_000), "speed of the serial line", 9600,
+            aliases=("baudrate",),
+        ),
+        Parameter("parity", parameters.among("NEO"), "``'N'``, ``'E'`` or ``'O'``", "N"),
+        Parameter("stop_bits", parameters.between(1, 2), "1 or 2", 1, aliases=("stopbits",)),
+        Parameter("unit", parameters.between(0, 255), "the unit to ask", 1),
+        Parameter(
+            "profile", parameters.anything,
+            "name of a register map: ``schleifenbauer-spdm-1to1``, ``eastron-sdm``",
+        ),
+        Parameter("table", parameters.anything, "which of its tables; the first if not given"),
+        Parameter(
+            "watts", parameters.anything,
+            "instead of a profile, the column of watts in a register map of your own: see below",
+        ),
+        Parameter("kwh", parameters.anything, "the column of the energy counter beside it"),
+        Parameter(
+            "outlets", parameters.mapping,
+            "the rows of a probe where its position does not say: ``{'node-1': [1, 13], "
+            "'node-2': 7}``; a text names the unit too: ``'2.7'`` is row 7 of unit 2",
+        ),
+        Parameter("timeout_seconds", parameters.positive, "for one answer", 2.0),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        own = self.given
+        self._line = modbus_session.find_line(own)
+        self._profile = _choose_profile(own["profile"], own["watts"], own["kwh"])
+        self._table = _choose_table(self._profile, own["table"])
+        if own["period_seconds"] is None:
             self.period_seconds = self._profile.period_seconds
         self.resolution_watts = self._table.resolution_watts or self._profile.resolution_watts
-        self._parts = _parts(self.probes, outlets, parameters.whole("unit", unit, 0, 255))
+        self._parts = _parts(self.probes, own["outlets"], own["unit"])
         _require_rows(self._profile, self._table, self._parts)
         self._plan = modbus_plan.make_plan(
             self._table.watts, self._table.kwh, self._parts, self._profile.max_registers
@@ -218,7 +215,7 @@ def _choose_profile(name: Any, watts: Any, kwh: Any) -> modbus_profile.Profile:
     profiles = modbus_profile.load_profiles()
     if (name is None) == (watts is None):
         raise parameters.invalid(
-            "profile, or watts, must say where the watts are; either of them. "
+            "profile or watts must say where the watts are; give one of them. "
             f"Profiles are {', '.join(sorted(profiles))}"
         )
     if name is not None:
@@ -244,7 +241,7 @@ def _parts(
             other, _, row = value.partition(".")
             if other.isdecimal() and row.isdecimal() and int(other) <= 255 and int(row):
                 return modbus_plan.Part(int(other), int(row))
-        elif isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        elif numbers.is_whole(value) and value > 0:
             return modbus_plan.Part(unit, value)
         raise ValueError(f"{value!r} is neither a row's number nor, as '2.7', unit and row")
 

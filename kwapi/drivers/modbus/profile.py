@@ -25,7 +25,6 @@ keys of a column are those of :class:`Column`.
 from __future__ import annotations
 
 import functools
-import importlib.resources
 import math
 import struct
 from collections.abc import Mapping
@@ -33,9 +32,8 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
-import yaml
-
-from kwapi import exception
+from kwapi.drivers import library
+from kwapi.drivers import numbers
 
 #: Type -> how many registers, and how struct reads them when the high word is first.
 _TYPES = {
@@ -147,12 +145,7 @@ def load_profiles() -> Mapping[str, Profile]:
 
     :raises ConfigurationInvalid: a file is wrong: which, and what in it.
     """
-    folder = importlib.resources.files("kwapi.drivers.modbus") / "profiles"
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda f: f.name
-    )
-    profiles = (parse(file.read_text(encoding="utf-8"), file.name) for file in files)
-    return {profile.name: profile for profile in profiles}
+    return {profile.name: profile for profile in library.read_profiles("modbus", parse)}
 
 
 def parse(text: str, where: str) -> Profile:
@@ -160,13 +153,7 @@ def parse(text: str, where: str) -> Profile:
 
     :raises ConfigurationInvalid: it does not.
     """
-    try:
-        return _profile(yaml.safe_load(text))
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as exc:
-        reason = f"no {exc}" if isinstance(exc, KeyError) else str(exc)
-        raise exception.ConfigurationInvalid(
-            where=f"Modbus profile {where}", reason=reason
-        ) from exc
+    return library.parse_profile(text, f"Modbus profile {where}", _profile)
 
 
 def generic(watts: Any, kwh: Any = None) -> Profile:
@@ -179,7 +166,6 @@ def generic(watts: Any, kwh: Any = None) -> Profile:
 
 
 def _profile(document: dict[str, Any]) -> Profile:
-    document = dict(document)
     tables = {name: _table(dict(table)) for name, table in document.pop("tables").items()}
     profile = Profile(tables=tables, **document)
     if not tables:
@@ -206,7 +192,7 @@ def _column(document: dict[str, Any]) -> Column:
     document["not_available"] = frozenset(document.get("not_available", ()))
     column = Column(**document)
     if column.type not in _TYPES:
-        raise ValueError(f"type {column.type!r} is not one of {', '.join(_TYPES)}")
+        raise ValueError(f"type must be one of {', '.join(_TYPES)}, not {column.type!r}")
     if "stride" not in document:
         column = column._replace(stride=column.width)
     for name, value, allowed in (
@@ -215,17 +201,17 @@ def _column(document: dict[str, Any]) -> Column:
         ("decode", column.decode, _DECODES),
     ):
         if value not in allowed:
-            raise ValueError(f"{name} {value!r} is not one of {', '.join(map(str, allowed))}")
+            raise ValueError(f"{name} must be one of {', '.join(map(str, allowed))}, not {value!r}")
     _require_whole("address", column.address, 0)
     _require_whole("stride", column.stride, 1)
     scale = float(column.scale)
     if not math.isfinite(scale) or not scale:
-        raise ValueError(f"scale {column.scale!r} is no number but 0")
+        raise ValueError(f"scale must be a number other than 0, not {column.scale!r}")
     return column._replace(scale=scale)
 
 
 def _require_whole(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{name} {value!r} is no whole number")
-    if not least <= value <= _LAST_REGISTER:
-        raise ValueError(f"{name} {value} is not from {least} to {_LAST_REGISTER}")
+    if not numbers.is_whole(value) or not least <= value <= _LAST_REGISTER:
+        raise ValueError(
+            f"{name} must be a whole number from {least} to {_LAST_REGISTER}, not {value!r}"
+        )

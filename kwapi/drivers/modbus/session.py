@@ -17,6 +17,7 @@ import dataclasses
 import os
 import socket
 import struct
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,8 +28,7 @@ from pymodbus import client as modbus_client
 from kwapi import exception
 from kwapi.drivers import parameters
 
-_FRAMINGS = {"tcp": pymodbus.FramerType.SOCKET, "rtu": pymodbus.FramerType.RTU}
-_PARITIES = ("N", "E", "O")
+FRAMINGS = {"tcp": pymodbus.FramerType.SOCKET, "rtu": pymodbus.FramerType.RTU}
 
 #: Exception codes that mean that this device has no such registers.
 _WRONG_MAP = {1: "illegal function", 2: "illegal data address", 3: "illegal data value"}
@@ -108,18 +108,18 @@ class SerialLine(Line):
     """A serial line; ours alone while it is open."""
 
     address: str
-    baudrate: int
+    baud: int
     parity: str
-    stopbits: int
+    stop_bits: int
     timeout_seconds: float
 
     def connect(self, note: Any) -> modbus_client.ModbusSerialClient:
         """Return a client that is connected."""
         client = modbus_client.ModbusSerialClient(
             self.address,
-            baudrate=self.baudrate,
+            baudrate=self.baud,
             parity=self.parity,
-            stopbits=self.stopbits,
+            stopbits=self.stop_bits,
             timeout=self.timeout_seconds,
             retries=0,
             trace_packet=note,
@@ -127,9 +127,9 @@ class SerialLine(Line):
         try:
             client.socket = serial.Serial(
                 self.address,
-                baudrate=self.baudrate,
+                baudrate=self.baud,
                 parity=self.parity,
-                stopbits=self.stopbits,
+                stopbits=self.stop_bits,
                 timeout=self.timeout_seconds,
                 write_timeout=self.timeout_seconds,
                 exclusive=True,
@@ -142,35 +142,19 @@ class SerialLine(Line):
         return client
 
 
-def network_line(ip: Any, host: Any, port: Any, framing: Any, timeout_seconds: float) -> Line:
+def find_line(own: Mapping[str, Any]) -> Line:
     """Return the line that parameters describe."""
-    if (ip is None) == (host is None):
-        raise parameters.invalid("ip, host or device must say where the wattmeter is; one of them")
-    return NetworkLine(
-        parameters.text("ip", ip) if host is None else parameters.text("host", host),
-        parameters.whole("port", port, 1, 65535),
-        _FRAMINGS[parameters.one_of("framing", framing, tuple(_FRAMINGS))],
-        timeout_seconds,
-    )
-
-
-def serial_line(
-    others: Sequence[Any],
-    device: Any,
-    baudrate: Any,
-    parity: Any,
-    stopbits: Any,
-    timeout_seconds: float,
-) -> Line:
-    """Return the line that parameters describe."""
-    if any(other is not None for other in others):
-        raise parameters.invalid("device and ip both say where the wattmeter is; give one of them")
+    if own["host"] is not None and own["device"] is not None:
+        raise parameters.invalid(
+            "host and device both say where the wattmeter is; give one of them"
+        )
+    if own["host"] is not None:
+        framing = FRAMINGS[own["framing"]]
+        return NetworkLine(own["host"], own["port"], framing, own["timeout_seconds"])
+    if own["device"] is None:
+        raise parameters.invalid("host or device must say where the wattmeter is; one is needed")
     return SerialLine(
-        parameters.text("device", device),
-        parameters.whole("baudrate", baudrate, 50, 4_000_000),
-        parameters.one_of("parity", parity, _PARITIES),
-        parameters.whole("stopbits", stopbits, 1, 2),
-        timeout_seconds,
+        own["device"], own["baud"], own["parity"], own["stop_bits"], own["timeout_seconds"]
     )
 
 

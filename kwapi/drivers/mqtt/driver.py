@@ -4,7 +4,7 @@
 Owns which topics are whose, and what is too old to count.  The connection to
 the broker is :mod:`kwapi.drivers.mqtt.session`'s, what payloads mean
 :mod:`kwapi.drivers.mqtt.topics`'s, what known plugs publish is in
-``presets/mqtt.yaml``.
+``presets.yaml``.
 
 A value was measured when it arrived, so one that the broker retained says
 nothing: it may be of last year.  Only whether a plug is online is believed of
@@ -27,6 +27,7 @@ from kwapi.drivers import library
 from kwapi.drivers import parameters
 from kwapi.drivers.mqtt import session as mqtt_session
 from kwapi.drivers.mqtt import topics as mqtt_topics
+from kwapi.drivers.parameters import Parameter
 
 LOG = logging.getLogger(__name__)
 
@@ -148,68 +149,66 @@ def _readers(
 
 
 class Mqtt(driver.Driver):
-    """Listens to plugs through a broker.
+    """Listens to plugs through a broker."""
 
-    :param ip: name or address of the broker; ``host`` means the same.
-    :param port: 1883, or 8883 with ``tls``, if not given.
-    :param user: who we are for the broker, where it asks.
-    :param password: of the same.
-    :param tls: True to speak TLS.
-    :param ca_file: who signed the broker's certificate, where the system does not know.
-    :param cert_file: our own certificate, where the broker wants one.
-    :param key_file: its key.
-    :param preset: tasmota, shelly-gen1 or shelly-gen2.
-    :param plugs: the plug of each probe where its name is not the probe's id:
-        ``{'server-1': 'plug1', 'server-2': {'device': 'strip', 'channel': 1}}``;
-        a list of them is added up.
-    :param watts: where power is, instead of a preset: ``{'topic': 'power/{device}',
-        'path': 'a.b', 'scale': 1}``; path leads into a JSON payload.
-    :param kwh: the same for the energy counter.
-    :param online: the topic that tells whether a plug is there: ``{'topic':
-        'power/{device}/state', 'alive': 'online'}``.
-    :param max_age_seconds: after what silence a plug is missing; three periods if not given.
-    :param timeout_seconds: for the broker's answer.
-    """
+    takes = (
+        Parameter(
+            "host", parameters.text, "name or address of the broker", parameters.REQUIRED,
+            aliases=("ip",),
+        ),
+        Parameter("port", parameters.port, "1883, or 8883 with ``tls``, if not given"),
+        Parameter(
+            "username", parameters.text, "who we are for the broker, where it asks",
+            aliases=("user",),
+        ),
+        Parameter("password", parameters.text, "of the same", secret=True),
+        Parameter("tls", parameters.truth, "``True`` to speak TLS", False),
+        Parameter(
+            "ca_file", parameters.text,
+            "who signed the broker's certificate, where the system does not know",
+        ),
+        Parameter("cert_file", parameters.text, "our certificate, where the broker wants one"),
+        Parameter("key_file", parameters.text, "its key"),
+        Parameter(
+            "preset", library.preset("mqtt"),
+            "what known plugs publish, see below: ``tasmota``, ``shelly-gen1``, or "
+            "``shelly-gen2`` (and later)",
+        ),
+        Parameter(
+            "plugs", parameters.mapping,
+            "the plug of each probe where its name is not the probe's id: its name, "
+            "``{'device': 'strip', 'channel': 1}``, or a list of either, to be added up",
+        ),
+        Parameter("watts", parameters.mapping, "instead of a preset the topic of power, see below"),
+        Parameter("kwh", parameters.mapping, "the same of the energy counter"),
+        Parameter("online", parameters.mapping, "the topic that says whether a plug is there"),
+        Parameter(
+            "max_age_seconds", parameters.positive,
+            "after what silence a plug is missing; three periods if not given",
+        ),
+        Parameter("timeout_seconds", parameters.positive, "for the broker's answer", 5.0),
+    )  # fmt: skip
 
-    def __init__(
-        self,
-        *args: Any,
-        ip: str | None = None,
-        host: str | None = None,
-        port: int | None = None,
-        user: str | None = None,
-        password: str | None = None,
-        tls: bool = False,
-        ca_file: str | None = None,
-        cert_file: str | None = None,
-        key_file: str | None = None,
-        preset: str | None = None,
-        plugs: Mapping[str, Any] | None = None,
-        watts: Mapping[str, Any] | None = None,
-        kwh: Mapping[str, Any] | None = None,
-        online: Mapping[str, Any] | None = None,
-        max_age_seconds: float | None = None,
-        timeout_seconds: float = 5.0,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
-        known = library.choose("mqtt", preset)
-        if common.get("period_seconds") is None:
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        own = self.given
+        known = own["preset"] or {}
+        if own["period_seconds"] is None:
             self.period_seconds = float(known.get("period_seconds", 1.0))
         self.resolution_watts = known.get("resolution_watts")
         self._unproved: str | None = known.get("unproved")
-        self._timeout_seconds = parameters.positive("timeout_seconds", timeout_seconds)
-        if max_age_seconds is None:
-            max_age_seconds = _MISSED_PERIODS * self.period_seconds
-        self._max_age_seconds = parameters.positive("max_age_seconds", max_age_seconds)
-        self._broker = mqtt_session.broker(
-            ip, host, port, user, password, tls, (ca_file, cert_file, key_file),
-            self._timeout_seconds,
-        )  # fmt: skip
-        self._parts = parameters.parts(
-            "plugs", self.probes, plugs, mqtt_topics.plug, lambda _, probe: mqtt_topics.Plug(probe)
+        self._timeout_seconds: float = own["timeout_seconds"]
+        self._max_age_seconds: float = (
+            own["max_age_seconds"] or _MISSED_PERIODS * self.period_seconds
         )
-        own = {"watts": watts, "kwh": kwh, "online": online}
+        self._broker = mqtt_session.find_broker(own)
+        self._parts = parameters.parts(
+            "plugs",
+            self.probes,
+            own["plugs"],
+            mqtt_topics.plug,
+            lambda _, probe: mqtt_topics.Plug(probe),
+        )
         templates = mqtt_topics.templates(known, own, library.names("mqtt"))
         every = {plug for parts in self._parts.values() for plug in parts}
         self._sources = {plug: templates.of(plug) for plug in every}

@@ -12,6 +12,7 @@ import dataclasses
 import ssl
 import threading
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
@@ -45,7 +46,7 @@ class Broker:
 
     host: str
     port: int
-    user: str | None
+    username: str | None
     password: str | None = dataclasses.field(repr=False)
     tls: ssl.SSLContext | None
     timeout_seconds: float
@@ -56,42 +57,25 @@ class Broker:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def broker(
-    ip: Any,
-    host: Any,
-    port: Any,
-    user: Any,
-    password: Any,
-    tls: Any,
-    files: Sequence[Any],
-    timeout_seconds: float,
-) -> Broker:
-    """Return the broker that parameters describe.
-
-    :param files: those of TLS: the authority's certificate, ours, our key.
-    """
-    if (ip is None) == (host is None):
-        raise parameters.invalid("ip, or host, must say where the broker is; either of them")
-    if password is not None and user is None:
-        raise parameters.invalid("password needs a user beside it")
-    context = _tls(parameters.truth("tls", tls), files)
+def find_broker(own: Mapping[str, Any]) -> Broker:
+    """Return the broker that parameters describe."""
+    if own["password"] is not None and own["username"] is None:
+        raise parameters.invalid("password needs a username beside it")
+    context = _tls(own)
     default = 8883 if context else 1883
     return Broker(
-        parameters.text("ip", ip) if host is None else parameters.text("host", host),
-        parameters.whole("port", default if port is None else port, 1, 65535),
-        parameters.optional_text("user", user),
-        parameters.optional_text("password", password),
+        own["host"],
+        own["port"] or default,
+        own["username"],
+        own["password"],
         context,
-        timeout_seconds,
+        own["timeout_seconds"],
     )
 
 
-def _tls(wanted: bool, files: Sequence[Any]) -> ssl.SSLContext | None:
-    names = ("ca_file", "cert_file", "key_file")
-    ca, cert, key = (
-        parameters.optional_text(name, file) for name, file in zip(names, files, strict=True)
-    )
-    if not wanted:
+def _tls(own: Mapping[str, Any]) -> ssl.SSLContext | None:
+    ca, cert, key = (own[name] for name in ("ca_file", "cert_file", "key_file"))
+    if not own["tls"]:
         if ca or cert or key:
             raise parameters.invalid("ca_file, cert_file and key_file need tls, which is False")
         return None
@@ -168,8 +152,8 @@ class Session:
             reconnect_on_failure=False,
         )
         client.connect_timeout = target.timeout_seconds
-        if target.user is not None:
-            client.username_pw_set(target.user, target.password)
+        if target.username is not None:
+            client.username_pw_set(target.username, target.password)
         if target.tls is not None:
             client.tls_set_context(target.tls)
         client.on_connect = self._on_connect

@@ -2,7 +2,7 @@
 """Which topics a plug publishes to, and what number a payload holds.
 
 Owns topic templates and payloads; pure.  What known plugs publish is in
-``presets/mqtt.yaml``, listening is :mod:`kwapi.drivers.mqtt.driver`'s.
+``presets.yaml``, listening is :mod:`kwapi.drivers.mqtt.driver`'s.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
+from kwapi.drivers import numbers
 from kwapi.drivers import parameters
 
 _KEYS = {
@@ -63,7 +64,7 @@ class Source(NamedTuple):
         return None if value is None else self._scaled(value)
 
     def _scaled(self, value: Any) -> float | None:
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not numbers.is_number(value):
             raise ValueError(f"{str(value)[:40]!r} is no number")
         try:
             number = float(value) * self.scale
@@ -104,7 +105,7 @@ def templates(known: Mapping[str, Any], own: Mapping[str, Any], hint: str) -> Te
     """
     given = {name: own[name] if own[name] is not None else known.get(name) for name in _KEYS}
     if given["watts"] is None:
-        raise parameters.invalid(f"preset, or watts, must say where the watts are; {hint}")
+        raise parameters.invalid(f"preset or watts must say where the watts are; {hint}")
     found = Templates(**{name: _template(name, value) for name, value in given.items()})
     try:
         found.of(Plug("device"))

@@ -17,81 +17,94 @@ from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import library
 from kwapi.drivers import parameters
+from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.prometheus import page as prometheus_page
 from kwapi.drivers.prometheus import series as prometheus_series
 
-_PRESETS = "prometheus"
+_SCALES = ("scale", "energy_scale")
+#: What a preset may say of the choice of series, and what holds if it does not.
+_CHOICES: tuple[tuple[str, Any], ...] = (("match", {}), ("label", None), ("adds_up", False))
 _JOULES_PER_KWH = 3.6e6
 #: A rate over less is mostly the clocks' noise.
 _SHORTEST_RATE_SECONDS = 0.5
 
 
 class Prometheus(driver.Driver):
-    """Reads the page of an exporter, or of a Prometheus that federates some.
+    """Reads the page of an exporter, or of a Prometheus that federates some."""
 
-    :param url: the page, as ``http://192.0.2.1:9100/metrics``.
-    :param preset: what the exporter calls its series: kepler, scaphandre,
-        ipmi_exporter or node_exporter.
-    :param metric: name of a gauge of power instead.
-    :param scale: what its values are multiplied with to make W.
-    :param energy: name of a counter of energy; without ``metric`` power is its rate.
-    :param energy_scale: what its values are multiplied with to make J.
-    :param match: labels that a series must have, as ``{'zone': 'package'}``.
-    :param label: the label that tells probes apart; without it all is one probe's.
-    :param series: its value for a probe where that is not the probe's id, or
-        several values to be added: ``{'server-1': 'rack1-srv1'}``.
-    :param adds_up: True when several series of a probe are parts of it.
-    :param user: of HTTP's basic authentication.
-    :param password: of the same.
-    :param token: a bearer token instead.
-    :param ca_file: who signed the server's certificate, where the system does not know.
-    :param max_age_seconds: how old a value may be whose time the page tells.
-    :param timeout_seconds: for the whole page.
-    """
+    takes = (
+        Parameter(
+            "url", parameters.text,
+            "the page, such as ``http://192.0.2.1:9100/metrics``; without username and password",
+            parameters.REQUIRED,
+        ),
+        Parameter(
+            "preset", library.preset("prometheus"),
+            "what known exporters call their series, see below: ``kepler``, ``scaphandre``, "
+            "``ipmi_exporter`` or ``node_exporter``",
+        ),
+        Parameter("metric", parameters.text, "instead of a preset the name of a gauge of power"),
+        Parameter("scale", parameters.positive, "what its values are multiplied with to make W"),
+        Parameter(
+            "energy", parameters.text,
+            "the name of a counter of energy; without ``metric`` its rate is the power",
+        ),
+        Parameter(
+            "energy_scale", parameters.positive, "what its values are multiplied with to make J"
+        ),
+        Parameter(
+            "match", parameters.mapping, "labels that a series must have: ``{'zone': 'package'}``"
+        ),
+        Parameter(
+            "label", parameters.text,
+            "the label that tells probes apart; without it all is one probe's",
+        ),
+        Parameter(
+            "series", parameters.mapping,
+            "its value for a probe where that is not the probe's id, or several to be added: "
+            "``{'node-2': 'srv2', 'node-3': ['srv3a', 'srv3b']}``",
+        ),
+        Parameter(
+            "adds_up", parameters.truth,
+            "``True`` when several series of a probe are parts of it, as the sockets of a "
+            "machine; else several are an error",
+        ),
+        Parameter(
+            "username", parameters.text, "for HTTP's basic authentication", aliases=("user",)
+        ),
+        Parameter("password", parameters.text, "of the same", secret=True),
+        Parameter("token", parameters.text, "instead of these a bearer token", secret=True),
+        Parameter(
+            "ca_file", parameters.text,
+            "who signed the server's certificate, where the system does not know",
+        ),
+        Parameter(
+            "max_age_seconds", parameters.positive,
+            "how old a value may be whose time the page tells", 60.0,
+        ),
+        Parameter("timeout_seconds", parameters.positive, "for the whole page", 5.0),
+    )  # fmt: skip
 
-    def __init__(
-        self,
-        *args: Any,
-        url: str,
-        preset: str | None = None,
-        metric: str | None = None,
-        scale: float | None = None,
-        energy: str | None = None,
-        energy_scale: float | None = None,
-        match: Mapping[str, str] | None = None,
-        label: str | None = None,
-        series: Mapping[str, Any] | None = None,
-        adds_up: bool | None = None,
-        user: str | None = None,
-        password: str | None = None,
-        token: str | None = None,
-        ca_file: str | None = None,
-        max_age_seconds: float = 60.0,
-        timeout_seconds: float = 5.0,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
-        known = library.choose(_PRESETS, preset)
-        if common.get("period_seconds") is None:
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        own = self.given
+        known = own["preset"] or {}
+        if own["period_seconds"] is None:
             self.period_seconds = float(known.get("period_seconds", 1.0))
         self.resolution_watts = known.get("resolution_watts")
         self._page = prometheus_page.Page(
-            url,
-            prometheus_page.Auth(user, password, token),
-            ca_file,
-            timeout_seconds,
+            own["url"],
+            prometheus_page.Auth(own["username"], own["password"], own["token"]),
+            own["ca_file"],
+            own["timeout_seconds"],
             self._clock,
         )
-        self._max_age_seconds = parameters.positive("max_age_seconds", max_age_seconds)
+        self._max_age_seconds: float = own["max_age_seconds"]
         self._choice = prometheus_series.Choice(
-            *_metrics(known, metric, scale, energy, energy_scale),
-            parameters.mapping("match", known.get("match") if match is None else match),
-            parameters.optional_text("label", known.get("label") if label is None else label),
-            parameters.truth(
-                "adds_up", known.get("adds_up", False) if adds_up is None else adds_up
-            ),
+            *_metrics(known, own),
+            **{name: _prefer(own[name], known.get(name), usual) for name, usual in _CHOICES},
         )
-        self._parts = self._parts_of(series)
+        self._parts = self._parts_of(own["series"])
         self._before: dict[str, tuple[float, float]] = {}
 
     def open(self) -> None:
@@ -166,23 +179,28 @@ class Prometheus(driver.Driver):
         return parameters.parts("series", self.probes, series, parse, lambda _, probe: probe)
 
 
+def _prefer(given: Any, known: Any, usual: Any) -> Any:
+    """Return what is given, else what the preset says, else what is usual."""
+    if given is not None:
+        return given
+    return usual if known is None else known
+
+
 def _metrics(
-    known: Mapping[str, Any], metric: Any, scale: Any, energy: Any, energy_scale: Any
+    known: Mapping[str, Any], own: Mapping[str, Any]
 ) -> tuple[prometheus_series.Metric | None, prometheus_series.Metric | None]:
     """Return the gauge of power and the counter of energy; parameters before the preset."""
+    metric, energy = own["metric"], own["energy"]
+    scales = own
     if metric is None and energy is None:
         if not known:
             raise parameters.invalid(
-                f"preset, metric or energy must say what to read; {library.names(_PRESETS)}"
+                f"preset, metric or energy must say what to read; {library.names('prometheus')}"
             )
         metric, energy = known.get("metric"), known.get("energy")
-        scale = known.get("scale", 1.0) if scale is None else scale
-        energy_scale = known.get("energy_scale", 1.0) if energy_scale is None else energy_scale
-    return _metric("metric", metric, scale), _metric("energy", energy, energy_scale)
+        scales = {name: _prefer(own[name], known.get(name), None) for name in _SCALES}
+    return _metric(metric, scales["scale"]), _metric(energy, scales["energy_scale"])
 
 
-def _metric(name: str, value: Any, scale: Any) -> prometheus_series.Metric | None:
-    if value is None:
-        return None
-    factor = 1.0 if scale is None else parameters.positive(f"scale of {name}", scale)
-    return prometheus_series.Metric(parameters.text(name, value), factor)
+def _metric(name: str | None, scale: float | None) -> prometheus_series.Metric | None:
+    return None if name is None else prometheus_series.Metric(name, scale or 1.0)

@@ -7,7 +7,6 @@ Owns the connection, its time-outs and credentials.  What is on the page is
 
 from __future__ import annotations
 
-from typing import Any
 from urllib import parse as urls
 
 import requests
@@ -30,10 +29,10 @@ class Page:
 
     def __init__(
         self,
-        url: Any,
+        url: str,
         auth: Auth,
-        ca_file: Any,
-        timeout_seconds: Any,
+        ca_file: str | None,
+        timeout_seconds: float,
         clock: clocks.Clock,
     ) -> None:
         """Prepare; the server is first asked by :meth:`fetch`.
@@ -43,8 +42,7 @@ class Page:
         """
         self._url, self.address = _location(url)
         self._auth, self._clock = auth, clock
-        self._ca_file = parameters.optional_text("ca_file", ca_file)
-        self._timeout_seconds = parameters.positive("timeout_seconds", timeout_seconds)
+        self._ca_file, self._timeout_seconds = ca_file, timeout_seconds
         self._session: requests.Session | None = None
 
     def open(self) -> None:
@@ -106,7 +104,7 @@ class Page:
     def _require_success(self, status: int) -> None:
         if status in (401, 403):
             raise exception.WattmeterRefused(
-                address=self.address, reason=f"HTTP {status}; see user and password, or token"
+                address=self.address, reason=f"HTTP {status}; see username and password, or token"
             )
         if status >= 500:
             raise self._unreachable(f"HTTP {status}")
@@ -122,20 +120,17 @@ class Page:
 
 
 class Auth(requests.auth.AuthBase):
-    """Who we say we are; its repr does not tell."""
+    """Our credentials; its repr does not show them."""
 
-    def __init__(self, user: Any, password: Any, token: Any) -> None:
+    def __init__(self, username: str | None, password: str | None, token: str | None) -> None:
         self._basic: requests.auth.HTTPBasicAuth | None = None
-        self._token = parameters.optional_text("token", token)
-        if (user is None) != (password is None):
-            raise parameters.invalid("user and password go together")
-        if user is not None:
+        self._token = token
+        if (username is None) != (password is None):
+            raise parameters.invalid("username and password go together")
+        if username is not None and password is not None:
             if token is not None:
                 raise parameters.invalid("token and password both say who we are; give one of them")
-            self._basic = requests.auth.HTTPBasicAuth(
-                parameters.text("user", user).encode(),
-                parameters.text("password", password).encode(),
-            )
+            self._basic = requests.auth.HTTPBasicAuth(username.encode(), password.encode())
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._token is not None:
@@ -143,17 +138,19 @@ class Auth(requests.auth.AuthBase):
         return self._basic(request) if self._basic is not None else request
 
 
-def _location(url: Any) -> tuple[str, str]:
+def _location(url: str) -> tuple[str, str]:
     """Return the URL, and what it is called in messages: without its query, which may be secret."""
     try:
-        split = urls.urlsplit(parameters.text("url", url))
+        split = urls.urlsplit(url)
         complete = split.scheme in _SCHEMES and split.hostname and split.port != 0
     except ValueError:
         complete = False
     if not complete:
-        raise parameters.invalid("url is no URL, as 'http://192.0.2.1:9100/metrics'")
+        raise parameters.invalid("url must be a URL, such as 'http://192.0.2.1:9100/metrics'")
     if "@" in split.netloc:
-        raise parameters.invalid("url holds a password: user and password have their own place")
+        raise parameters.invalid(
+            "url must be without username and password: they are parameters of their own"
+        )
     return url, f"{split.scheme}://{split.netloc}{split.path}"
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The series on a page of metrics: which are wanted, and what they add up to.
 
-Pure.  What known exporters call theirs is in ``presets/prometheus.yaml``.  An
+Pure.  What known exporters call theirs is in ``presets.yaml``.  An
 exporter's page may have ten thousand lines; only those wanted are parsed.
 """
 

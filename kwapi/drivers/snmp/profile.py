@@ -41,16 +41,13 @@ collector treats it as one.
 from __future__ import annotations
 
 import functools
-import importlib.resources
 import re
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
-import yaml
-
-from kwapi import exception
+from kwapi.drivers import library
 
 _OID = re.compile(r"\.?(\d+(?:\.\d+)+)")
 _TAIL = re.compile(r"(\d+(?:\.\d+)*)?")
@@ -175,12 +172,7 @@ def load_profiles() -> Mapping[str, Profile]:
 
     :raises ConfigurationInvalid: a file is wrong: which, and what in it.
     """
-    folder = importlib.resources.files("kwapi.drivers.snmp") / "profiles"
-    files = sorted(
-        (file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda f: f.name
-    )
-    profiles = (parse(file.read_text(encoding="utf-8"), file.name) for file in files)
-    return {profile.name: profile for profile in profiles}
+    return {profile.name: profile for profile in library.read_profiles("snmp", parse)}
 
 
 def parse(text: str, where: str) -> Profile:
@@ -188,11 +180,7 @@ def parse(text: str, where: str) -> Profile:
 
     :raises ConfigurationInvalid: it does not.
     """
-    try:
-        return _profile(yaml.safe_load(text))
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as exc:
-        reason = f"no {exc}" if isinstance(exc, KeyError) else str(exc)
-        raise exception.ConfigurationInvalid(where=f"SNMP profile {where}", reason=reason) from exc
+    return library.parse_profile(text, f"SNMP profile {where}", _profile)
 
 
 @functools.cache
@@ -231,7 +219,6 @@ def _is_under(oid: str, prefix: str) -> bool:
 
 
 def _profile(document: dict[str, Any]) -> Profile:
-    document = dict(document)
     none = frozenset(document.pop("not_available", ()))
     tables = {name: _table(dict(table), none) for name, table in document.pop("tables").items()}
     return Profile(tables=tables, **document)

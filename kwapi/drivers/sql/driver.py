@@ -26,7 +26,9 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import library
+from kwapi.drivers import numbers
 from kwapi.drivers import parameters
+from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.sql import session as sql_session
 
 LOG = logging.getLogger(__name__)
@@ -73,7 +75,7 @@ def epoch(value: Any, zone: datetime.tzinfo | None) -> float:
 
     :raises ValueError: it is none, or does not tell its zone when no other does.
     """
-    if isinstance(value, int | float | decimal.Decimal) and not isinstance(value, bool):
+    if numbers.is_number(value) or isinstance(value, decimal.Decimal):
         return float(value)
     if isinstance(value, str):
         value = datetime.datetime.fromisoformat(value)
@@ -88,7 +90,7 @@ def epoch(value: Any, zone: datetime.tzinfo | None) -> float:
 
 
 def _number(name: str, key: str, value: Any) -> float:
-    if isinstance(value, int | float | decimal.Decimal) and not isinstance(value, bool):
+    if numbers.is_number(value) or isinstance(value, decimal.Decimal):
         return float(value)
     raise ValueError(f"{name} of {key!r} is {str(value)[:40]!r}, no number")
 
@@ -98,56 +100,65 @@ class Sql(driver.Driver):
 
     The query returns the columns ``probe``, ``watts`` and ``time``, if it likes
     ``kwh``, in any order: one or more rows for each probe, the newest counts.
-
-    :param query: a SELECT.
-    :param url: of the database, as SQLAlchemy writes it, but without a password.
-    :param host: where the database is, instead of ``url``: a MariaDB or MySQL.
-    :param port: its TCP port; 3306 if not given.
-    :param database: its name.
-    :param user: who we are there; best one that may only read.
-    :param password: of that user.
-    :param preset: what is known of who writes: schleifenbauer-gateway.
-    :param time_zone: of times without one, as ``UTC`` or ``Europe/Paris``.  Epoch
-        seconds need none.
-    :param max_age_seconds: how old a row may be; 15 if not given.
-    :param keys: what the column ``probe`` holds where that is not the probe's
-        id, or several to be added: ``{'server-1': ['210.1', '211.1']}``.
-    :param timeout_seconds: to connect, and for the answer.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        query: str,
-        url: str | None = None,
-        host: str | None = None,
-        port: int | None = None,
-        database: str | None = None,
-        user: str | None = None,
-        password: str | None = None,
-        preset: str | None = None,
-        time_zone: str | None = None,
-        max_age_seconds: float | None = None,
-        keys: Mapping[str, Any] | None = None,
-        timeout_seconds: float = 5.0,
-        **common: Any,
-    ) -> None:
-        super().__init__(*args, **common)
-        known = library.choose("sql", preset)
-        if common.get("period_seconds") is None:
+    takes = (
+        Parameter(
+            "query", parameters.text,
+            "a SELECT that returns the columns ``probe``, ``watts`` and ``time``, and ``kwh`` if "
+            "there is a counter; the newest row of each probe counts", parameters.REQUIRED,
+        ),
+        Parameter("host", parameters.text, "a MariaDB or MySQL", aliases=("ip",)),
+        Parameter("port", parameters.port, "its TCP port; 3306 if not given"),
+        Parameter("database", parameters.text, "its name"),
+        Parameter(
+            "url", parameters.text,
+            "instead of these any database, as SQLAlchemy writes it, but without a password",
+        ),
+        Parameter(
+            "username", parameters.text, "who we are there; best one that may only read",
+            aliases=("user",),
+        ),
+        Parameter("password", parameters.text, "of the same", secret=True),
+        Parameter(
+            "keys", parameters.mapping,
+            "what the column ``probe`` holds where that is not the probe's id, or several to be "
+            "added: ``{'node-1': ['210.1', '211.1']}``",
+        ),
+        Parameter(
+            "time_zone", parameters.text,
+            "of times that do not tell theirs, such as ``'Europe/Paris'``.  Epoch seconds need "
+            "none; in a zone with summer time an hour a year is ambiguous",
+        ),
+        Parameter(
+            "max_age_seconds", parameters.positive, "how old a row may be; 15 if not given"
+        ),
+        Parameter(
+            "timeout_seconds", parameters.positive, "to connect, and for the answer", 5.0
+        ),
+        Parameter(
+            "preset", library.preset("sql"),
+            "what is known of who writes: ``schleifenbauer-gateway``, which brings its period, "
+            "resolution and a ``max_age_seconds`` of 30",
+        ),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **given: Any) -> None:
+        super().__init__(*args, **given)
+        own = self.given
+        known = own["preset"] or {}
+        if own["period_seconds"] is None:
             self.period_seconds = float(known.get("period_seconds", 1.0))
         self.resolution_watts = known.get("resolution_watts")
         self._unproved: str | None = known.get("unproved")
-        self._query = parameters.text("query", query)
-        self._database = sql_session.database(
-            url, host, port, database, user, password,
-            parameters.positive("timeout_seconds", timeout_seconds),
-        )  # fmt: skip
-        self._zone = _zone(time_zone)
-        if max_age_seconds is None:
-            max_age_seconds = known.get("max_age_seconds", _MAX_AGE_SECONDS)
-        self._max_age_seconds = parameters.positive("max_age_seconds", max_age_seconds)
-        self._parts = parameters.parts("keys", self.probes, keys, _key, lambda _, probe: probe)
+        self._database = sql_session.find_database(own)
+        self._zone = _zone(own["time_zone"])
+        self._max_age_seconds: float = own["max_age_seconds"] or known.get(
+            "max_age_seconds", _MAX_AGE_SECONDS
+        )
+        self._parts = parameters.parts(
+            "keys", self.probes, own["keys"], _key, lambda _, probe: probe
+        )
         self._session: sql_session.Session | None = None
 
     def open(self) -> None:
@@ -162,7 +173,7 @@ class Sql(driver.Driver):
         """Return what the rows say that are young enough."""
         if self._session is None:
             raise exception.WattmeterError(reason=f"{self._database.address} is not open")
-        names, rows = self._session.select(self._query)
+        names, rows = self._session.select(self.given["query"])
         try:
             found = self._read(names, rows)
         except (TypeError, ValueError, OverflowError) as exc:
@@ -217,16 +228,18 @@ class Sql(driver.Driver):
                 )
 
 
-def _zone(name: Any) -> datetime.tzinfo | None:
+def _zone(name: str | None) -> datetime.tzinfo | None:
     if name is None:
         return None
     try:
-        return zoneinfo.ZoneInfo(parameters.text("time_zone", name))
+        return zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        raise parameters.invalid(f"time_zone {name!r} is none that this machine knows") from exc
+        raise parameters.invalid(
+            f"time_zone must be one that this machine knows, not {name!r}"
+        ) from exc
 
 
 def _key(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError(f"{value!r} is no text, which the column probe holds")
+    if not isinstance(value, str) and not numbers.is_whole(value):
+        raise ValueError(f"{value!r} is not a text, which the column probe holds")
     return str(value)

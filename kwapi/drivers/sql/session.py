@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -52,51 +53,43 @@ class Database:
         return self.url.get_backend_name().replace("mariadb", "mysql")
 
 
-def database(
-    url: Any,
-    host: Any,
-    port: Any,
-    name: Any,
-    user: Any,
-    password: Any,
-    timeout_seconds: float,
-) -> Database:
+def find_database(own: Mapping[str, Any]) -> Database:
     """Return the database that parameters describe."""
-    if (url is None) == (host is None):
-        raise parameters.invalid("url, or host, must say where the database is; either of them")
-    made = _network_url(host, port, name) if url is None else _parse(url, port, name)
-    if user is not None:
-        made = made.set(username=parameters.text("user", user))
-    if password is not None:
-        made = made.set(password=parameters.text("password", password))
+    if (own["url"] is None) == (own["host"] is None):
+        raise parameters.invalid("url or host must say where the database is; give one of them")
+    made = _network_url(own) if own["url"] is None else _parse(own)
+    if own["username"] is not None:
+        made = made.set(username=own["username"])
+    if own["password"] is not None:
+        made = made.set(password=own["password"])
     where = f"{made.host}:{made.port}/{made.database}" if made.host else made.database
-    found = Database(made, f"{made.get_backend_name()} {where}", timeout_seconds)
+    address = f"{made.get_backend_name()} {where}"
     try:
         made.get_dialect().import_dbapi()
     except (ImportError, sa.exc.SQLAlchemyError) as exc:
         raise parameters.invalid(f"{made.drivername} is not installed") from exc
-    return found
+    return Database(made, address, own["timeout_seconds"])
 
 
-def _network_url(host: Any, port: Any, name: Any) -> sa.URL:
+def _network_url(own: Mapping[str, Any]) -> sa.URL:
     return sa.URL.create(
         "mysql+pymysql",
-        host=parameters.text("host", host),
-        port=parameters.whole("port", 3306 if port is None else port, 1, 65535),
-        database=parameters.text("database", name),
+        host=own["host"],
+        port=own["port"] or 3306,
+        database=parameters.text("database", own["database"]),
     )
 
 
-def _parse(url: Any, port: Any, name: Any) -> sa.URL:
-    if port is not None or name is not None:
+def _parse(own: Mapping[str, Any]) -> sa.URL:
+    if own["port"] is not None or own["database"] is not None:
         raise parameters.invalid("port and database go with host; a url has its own")
     try:
-        made = sa.make_url(parameters.text("url", url))
+        made = sa.make_url(own["url"])
         made.get_dialect()
     except (sa.exc.SQLAlchemyError, ValueError):
         # Not even as the cause: its text is the URL, which may hold a password.
         raise parameters.invalid(
-            "url is none of SQLAlchemy's, as 'mysql+pymysql://192.0.2.1/meters'"
+            "url must be one of SQLAlchemy's, such as 'mysql+pymysql://192.0.2.1/meters'"
         ) from None
     if made.password is not None:
         raise parameters.invalid("url holds a password: the parameter password is its place")

@@ -123,16 +123,19 @@ def test_any_payload_is_read_or_refused(payload: bytes) -> None:
 @pytest.mark.parametrize(
     ("parameters", "complaint"),
     (
-        ({"ip": None}, "ip, or host"),
-        ({"host": "also"}, "ip, or host"),
-        ({"port": 70000}, "port 70000"),
+        ({"ip": None}, "host is missing"),
+        ({"host": "also"}, "host and ip are names of the same parameter; give one of them"),
+        ({"port": 70000}, "port must be a whole number from 1 to 65535, not 70000"),
         ({"password": "secret"}, "password needs a user"),
         ({"user": "ann", "password": 5}, "password must be a text"),
-        ({"tls": "yes"}, "tls 'yes'"),
+        ({"tls": "yes"}, "tls must be True or False, not 'yes'"),
         ({"ca_file": "/nosuch"}, "need tls"),
         ({"tls": True, "ca_file": "/nosuch"}, "ca_file, cert_file or key_file"),
-        ({"preset": None}, "preset, or watts"),
-        ({"preset": "nobody"}, "preset 'nobody'"),
+        ({"preset": None}, "preset or watts must say where the watts are; presets are shelly"),
+        (
+            {"preset": "nobody"},
+            "preset must be one of shelly-gen1, shelly-gen2, tasmota, not 'nobody'",
+        ),
         ({"watts": {"topic": ""}}, "topic of watts"),
         ({"watts": {"path": "a"}}, "topic of watts"),
         ({"watts": {"topic": "{plug}/power"}}, "'plug' stands for nothing"),
@@ -146,8 +149,8 @@ def test_any_payload_is_read_or_refused(payload: bytes) -> None:
         ({"plugs": {"a": {"name": "x"}}}, "plugs of 'a'"),
         ({"plugs": {"x": "y"}}, "'x', which is not in probes"),
         ({"plugs": {"a": ["y", "y"]}}, "named 2 times"),
-        ({"max_age_seconds": 0}, "max_age_seconds 0"),
-        ({"timeout_seconds": 0}, "timeout_seconds 0"),
+        ({"max_age_seconds": 0}, "max_age_seconds must be a number above 0, not 0"),
+        ({"timeout_seconds": 0}, "timeout_seconds must be a number above 0, not 0"),
     ),
 )
 def test_wrong_parameters_are_told(parameters: dict[str, Any], complaint: str) -> None:
