@@ -93,13 +93,14 @@ nova-older:  ## nova_ext in environments of the two Novas before
 integration: $(TOOLS) $(SERVERS)  ## tests against a real OpenStack
 	@bash tests/integration/run $(ARGS)
 
-samples: $(TOOLS)  ## etc: the configuration and policy samples, made from the code
+samples: $(TOOLS)  ## configuration and policy samples, wattmeters' tables: from the code
 	$(BIN)/oslo-config-generator --config-file etc/kwapi/config-generator.conf
 	$(BIN)/oslopolicy-sample-generator --config-file etc/kwapi/policy-generator.conf
 	$(BIN)/oslo-config-generator --config-file etc/climate/config-generator.conf
 	$(BIN)/oslopolicy-sample-generator --config-file etc/climate/policy-generator.conf
 	$(BIN)/oslo-config-generator --config-file etc/nova/config-generator.conf
 	$(BIN)/oslo-config-generator --config-file etc/ceilometer/config-generator.conf
+	$(BIN)/python tools/driver_tables.py
 
 docs: $(TOOLS)  ## doc/build/html, without warnings
 	$(BIN)/sphinx-build -W --keep-going -q -b html doc/source doc/build/html

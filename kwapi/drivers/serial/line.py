@@ -28,12 +28,12 @@ def _terminator(name: str, value: Any) -> bytes:
 _LINE = (
     serial_parameters.DEVICE,
     serial_parameters.baud(9600),
-    Parameter("bits", parameters.between(5, 8), "of a character", 8),
+    Parameter("bits", parameters.between(5, 8), "data bits of a character", 8),
     Parameter(
         "parity", parameters.among("NEOMS"), "``'N'``, ``'E'``, ``'O'``, ``'M'`` or ``'S'``", "N"
     ),
     Parameter(
-        "stop_bits", parameters.between(1, 2), "of a character", 1, aliases=("stopbits",)
+        "stop_bits", parameters.between(1, 2), "stop bits of a character", 1, aliases=("stopbits",)
     ),
     Parameter(
         "flow", parameters.among(_FLOWS), "``'none'``, ``'rtscts'`` or ``'xonxoff'``", "none"

@@ -49,7 +49,9 @@ TAKES = (
         "a list: the column of each outlet's watts, from 1; ``None`` for an outlet without one",
     ),
     Parameter("kwh_columns", _columns, "the same of energy counters", {}),
-    Parameter("separator", parameters.text, "of columns; a blank is any white space", ","),
+    Parameter(
+        "separator", parameters.text, "what separates columns; a blank is any white space", ","
+    ),
     Parameter(
         "fields", _column,
         "how many columns a whole line has.  Give it: so a line that lost a part is noticed",

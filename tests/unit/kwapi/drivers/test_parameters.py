@@ -18,7 +18,11 @@ from kwapi.drivers import parameters
 from kwapi.drivers import plugin
 from kwapi.drivers import secrets
 
-POINTS = importlib.metadata.entry_points(group="kwapi.drivers")
+POINTS = [
+    point
+    for point in importlib.metadata.entry_points(group="kwapi.drivers")
+    if point.value.startswith("kwapi.")
+]
 
 
 class Declared(driver.Driver):
