@@ -173,9 +173,9 @@ def _literal(name: str, section: _Section, key: str, kind: type) -> Any:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         value = None
     if not isinstance(value, kind):
-        wanted = "a list, as ['server-1', None]"
+        wanted = "a list, such as ['server-1', None]"
         if kind is dict:
-            wanted = "a mapping, as {'ip': '192.0.2.1'}"
+            wanted = "a mapping, such as {'host': '192.0.2.1'}"
         # The value is not repeated: parameters hold passwords.
         raise exception.ConfigurationInvalid(where=where, reason=f"[{name}] {key} must be {wanted}")
     return value
