@@ -94,8 +94,8 @@ def make_format(own: Mapping[str, Any]) -> lines.Format:
         except ValueError as exc:
             raise parameters.invalid(f"pattern {exc}") from exc
     return lines.Columns(
-        own["columns"],
-        own["kwh_columns"],
+        watts=own["columns"],
+        kwh=own["kwh_columns"],
         separator=own["separator"],
         scale=own["scale"],
         kwh_scale=own["kwh_scale"],

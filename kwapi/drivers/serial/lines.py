@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import collections
+import dataclasses
 import math
 import re
 from collections.abc import Iterable
@@ -59,67 +60,60 @@ class Repeat(NamedTuple):
     trailing: int = 0
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Columns(Format):
     """Values between separators; columns count from 1.
 
-    :param watts: the column of each outlet's watts, or how they repeat.
-    :param kwh: the column of each outlet's counter.
-    :param fields: how many columns a line has; None if that is not known.
-    :param time: the column with the time, epoch seconds.
-    :param valid: a column, and what stands there when the line is to be used.
+    :ivar watts: the column of each outlet's watts, or how they repeat.
+    :ivar kwh: the column of each outlet's counter.
+    :ivar fields: how many columns a line has; None if that is not known.
+    :ivar time: the column with the time, epoch seconds.
+    :ivar valid: a column, and what stands there when the line is to be used.
     """
 
-    def __init__(
-        self,
-        watts: Mapping[int, int] | Repeat,
-        kwh: Mapping[int, int] | None = None,
-        *,
-        separator: str = ",",
-        scale: float = 1.0,
-        kwh_scale: float = 1.0,
-        fields: int | None = None,
-        time: int | None = None,
-        valid: tuple[int, str] | None = None,
-    ) -> None:
-        self._watts, self._kwh = watts, kwh or {}
-        self._separator, self._fields = separator, fields
-        self._scale, self._kwh_scale = scale, kwh_scale
-        self._time, self._valid = time, valid
+    watts: Mapping[int, int] | Repeat
+    kwh: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    separator: str = ","
+    scale: float = 1.0
+    kwh_scale: float = 1.0
+    fields: int | None = None
+    time: int | None = None
+    valid: tuple[int, str] | None = None
 
     def parse(self, line: str) -> Sample | None:
         """Return what stands in the columns; None if there are too few, or it is not valid."""
         columns = [column.strip() for column in self._split(line)]
         watts = self._columns_of_watts(len(columns))
-        least = max([*watts.values(), *self._kwh.values(), self._time or 0], default=0)
-        if not watts or len(columns) < least or self._fields not in (None, len(columns)):
+        least = max([*watts.values(), *self.kwh.values(), self.time or 0], default=0)
+        if not watts or len(columns) < least or self.fields not in (None, len(columns)):
             return None
         if not self._is_valid(columns):
             return None
         timestamp = None
-        if self._time is not None:
-            timestamp = number(columns[self._time - 1])
+        if self.time is not None:
+            timestamp = number(columns[self.time - 1])
             if timestamp is None:
                 return None
         return Sample(
-            _pick(columns, watts, self._scale),
-            _pick(columns, self._kwh, self._kwh_scale),
+            _pick(columns, watts, self.scale),
+            _pick(columns, self.kwh, self.kwh_scale),
             timestamp,
         )
 
     def _split(self, line: str) -> list[str]:
-        return line.split() if self._separator.isspace() else line.split(self._separator)
+        return line.split() if self.separator.isspace() else line.split(self.separator)
 
     def _columns_of_watts(self, count: int) -> Mapping[int, int]:
-        if not isinstance(self._watts, Repeat):
-            return self._watts
-        first, step, trailing = self._watts
+        if not isinstance(self.watts, Repeat):
+            return self.watts
+        first, step, trailing = self.watts
         columns = range(first, count - trailing + 1, step)
         return dict(enumerate(columns, start=1))
 
     def _is_valid(self, columns: Sequence[str]) -> bool:
-        if self._valid is None:
+        if self.valid is None:
             return True
-        column, wanted = self._valid
+        column, wanted = self.valid
         return column <= len(columns) and columns[column - 1] == wanted
 
 
@@ -238,10 +232,10 @@ def _is_remark(line: str) -> bool:
 #: What the program ``wattmetre-read`` prints, as documented by those who use it.
 PRESETS: Mapping[str, Format] = {
     # Two columns for whoever debugs it, the time, OK, then the watts of each port.
-    "wattmetre-read-2": Columns(Repeat(5), time=3, valid=(4, "OK")),
+    "wattmetre-read-2": Columns(watts=Repeat(5), time=3, valid=(4, "OK")),
     # The time, whether the frame was whole, three voltages, then amperes and
     # watts of each port, then six columns that are none.
-    "wattmetre-read-3": Columns(Repeat(7, 2, 6), time=1, valid=(2, "true")),
+    "wattmetre-read-3": Columns(watts=Repeat(7, 2, 6), time=1, valid=(2, "true")),
 }
 
 

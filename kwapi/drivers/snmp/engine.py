@@ -283,15 +283,9 @@ def _level(credentials: client.Credentials) -> str:
     return "authNoPriv" if credentials.priv_password is None else "authPriv"
 
 
-def _take_answer(
-    _engine: Any,
-    _handle: Any,
-    indication: object,
-    error_status: Any,
-    error_index: Any,
-    objects: Sequence[tuple[rfc1902.ObjectName, Any]],
-    answered: asyncio.Future[Answer],
-) -> None:
+def _take_answer(*told: Any) -> None:
+    """Pass on what pysnmp calls back with."""
+    _engine, _handle, indication, error_status, error_index, objects, answered = told
     if not answered.done():
         answered.set_result(Answer(indication, int(error_status), int(error_index), objects))
 

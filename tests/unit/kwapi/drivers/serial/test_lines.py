@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kwapi.drivers.serial import lines
 
 SAMPLES = Path(__file__).parent / "samples"
-FORMAT = lines.Columns({1: 1, 2: 2}, fields=2)
+FORMAT = lines.Columns(watts={1: 1, 2: 2}, fields=2)
 watts = st.floats(0, 5000).map(lambda value: round(value, 1))
 
 
