@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the services tell, as typed records, and how those are read from JSON.
+"""The services' answers as typed records, and how those are read from JSON.
 
-Owns which keys must be there and of what type.  More keys may come with time;
-they are passed over.  Times are epoch seconds, power is in watts, energy in kWh.
+Owns which keys must be there and of what type; unknown keys are passed over, because
+later releases add some.  Times are epoch seconds, power is in watts, energy in kWh.
 """
 
 from __future__ import annotations
@@ -17,6 +17,24 @@ from typing import TypeVar
 from energyclient import errors
 
 _T = TypeVar("_T")
+
+
+class Meter(NamedTuple):
+    """One value that a probe measures.
+
+    :ivar key: in the API's documents, and in commands for programs.
+    :ivar field: the attribute of :class:`Probe`; one with a default may be missing.
+    :ivar title: the head of its column.
+    :ivar places: as people see it.
+    """
+
+    key: str
+    field: str
+    title: str
+    places: int
+
+
+METERS = (Meter("w", "watts", "W", 1), Meter("kwh", "kwh", "kWh", 3))
 
 
 class Probe(NamedTuple):
@@ -135,14 +153,16 @@ def parse_probe(probe_id: str, told: Any) -> Probe:
     :raises Odd: that is none.
     """
     read = _Reader(told, f"probe {probe_id}")
+    values: dict[str, Any] = {"timestamp": read.need("timestamp", _number)}
+    for meter in METERS:
+        look = read.may if meter.field in Probe._field_defaults else read.need
+        values[meter.field] = look(meter.key, _number)
     return Probe(
         probe_id,
-        read.need("timestamp", _number),
-        read.need("w", _number),
-        read.need("kwh", _number),
-        read.may("wattmeter", _text),
-        read.may("period_seconds", _number),
-        read.may("resolution_watts", _number),
+        wattmeter=read.may("wattmeter", _text),
+        period_seconds=read.may("period_seconds", _number),
+        resolution_watts=read.may("resolution_watts", _number),
+        **values,
     )
 
 
@@ -252,7 +272,7 @@ class _Reader:
 
     def __init__(self, told: Any, what: str) -> None:
         if not isinstance(told, dict):
-            raise errors.Odd(f"The answer's {what} is no JSON object.")
+            raise errors.Odd(f"The answer's {what} is not a JSON object.")
         self._told, self._what = told, what
 
     def need(self, key: str, convert: Callable[[Any], _T]) -> _T:
@@ -268,25 +288,25 @@ class _Reader:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("no text")
+        raise ValueError("not a text")
     return value
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("no number")
+        raise ValueError("not a number")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise ValueError("no finite number")
+        raise ValueError("not a finite number")
     return number
 
 
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("no whole number")
+        raise ValueError("not a whole number")
     return value
 
 
@@ -298,11 +318,11 @@ def _flag(value: Any) -> bool:
 
 def _list(value: Any) -> list[Any]:
     if not isinstance(value, list):
-        raise ValueError("no list")
+        raise ValueError("not a list")
     return value
 
 
 def _map(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     return value

@@ -152,7 +152,7 @@ class Rest:
             document = None
         if not isinstance(document, dict):
             place = one_line(str(response.url)).partition("?")[0]
-            raise errors.Odd(f"{self._service} answers what is no JSON object, at {place}.")
+            raise errors.Odd(f"The answer of {self._service} at {place} is not a JSON object.")
         return document
 
 

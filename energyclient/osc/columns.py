@@ -40,19 +40,15 @@ class Duration(columns.FormattableColumn[Any]):
 
 
 class Number(columns.FormattableColumn[Any]):
-    """A number to so many places; people see no more of them, and ``-`` for None."""
+    """A number; people see it to so many places, and ``-`` for None."""
 
-    places = 1
+    def __init__(self, value: float | None, places: int = 1) -> None:
+        super().__init__(value)
+        self._places = places
 
     def human_readable(self) -> str:
         """Return it rounded."""
-        return "-" if self._value is None else f"{self._value:,.{self.places}f}"
-
-
-class Energy(Number):
-    """kWh, to the watt-hour."""
-
-    places = 3
+        return "-" if self._value is None else f"{self._value:,.{self._places}f}"
 
 
 class Large(columns.FormattableColumn[Any]):

@@ -43,7 +43,8 @@ class List(command.Lister):
 
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], Any]:
         """Return the table."""
-        headers: tuple[str, ...] = ("Probe", "W", "kWh", "Measured At", "Wattmeter")
+        titles = (meter.title for meter in records.METERS)
+        headers: tuple[str, ...] = ("Probe", *titles, "Measured At", "Wattmeter")
         if parsed_args.long:
             headers += ("Period Seconds", "Resolution Watts")
         probes = sorted(self.energy.list_probes(), key=_SORT[parsed_args.by])
@@ -70,14 +71,15 @@ class Show(command.ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> tuple[tuple[str, ...], Any]:
         """Return its record."""
         probe = self.energy.get_probe(parsed_args.probe)
-        names = ("id", "w", "kwh", "timestamp", "wattmeter", "period_seconds", "resolution_watts")
-        return names, tuple(_cells(probe))
+        keys = (meter.key for meter in records.METERS)
+        measured = ("timestamp", "wattmeter", "period_seconds", "resolution_watts")
+        return ("id", *keys, *measured), tuple(_cells(probe))
 
 
 def _cells(probe: records.Probe) -> Iterator[Any]:
     yield probe.id
-    yield columns.Number(probe.watts)
-    yield columns.Energy(probe.kwh)
+    for meter in records.METERS:
+        yield columns.Number(getattr(probe, meter.field), meter.places)
     yield columns.Time(probe.timestamp)
     yield probe.wattmeter
     yield probe.period_seconds

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,9 @@ from hypothesis import strategies
 
 from energyclient import errors
 from energyclient import records
+from kwapi import meters
+from kwapi.api import types
+from kwapi.store import record
 
 LEASE = {
     "id": "0b9f4a1e-6f0e-4a36-9a0f-0f5d5a1f3a52",
@@ -62,6 +66,24 @@ def test_what_the_first_kwapi_told_is_a_probe() -> None:
     """It knew no wattmeter's name; keys that are new are passed over."""
     told = {**PROBE, "colour": "red"}
     assert records.parse_probe("A", told) == records.Probe("A", 1.5, 100.0, 2.0)
+
+
+def test_a_probe_has_what_the_api_shows() -> None:
+    """This client imports no product: only a test can hold the two together."""
+    ours = {meter.key: meter.field for meter in records.METERS}
+    assert {"timestamp": "timestamp", **ours} == {m.key: m.field for m in meters.METERS}
+    assert set(records.Probe._fields) == {"id", *meters.Probe._fields} - {"probe_id"}
+    optional = {meter.field for meter in meters.METERS if meter.is_optional}
+    assert optional == set(ours.values()) & set(records.Probe._field_defaults)
+
+
+def test_what_the_api_shows_is_read() -> None:
+    fields = {name: 1.0 + number for number, name in enumerate(meters.Probe._fields)}
+    known = record.Record(**fields | {"probe_id": "A", "wattmeter": "pdu"})  # type: ignore[arg-type]
+    document = json.loads(types.encode_probe("A", types.describe_probe(known)))["A"]
+    read = records.parse_probe("A", document)._asdict()
+    assert read.pop("id") == "A"
+    assert meters.Probe("A", **read) == meters.Probe.of(known)
 
 
 def test_a_lease() -> None:
