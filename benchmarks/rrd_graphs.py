@@ -169,7 +169,7 @@ def watch(archive: archives.Archive, count: int, now: float) -> None:
 def probes(count: int, now: float) -> list[index.ProbeState]:
     """Return as many probes, on wattmeters of 24 outlets."""
     return [
-        index.ProbeState(f"node-{number}", f"pdu-{number // 24}", now, 200.0, 1.0)
+        index.ProbeState(f"node-{number}", now, 200.0, None, f"pdu-{number // 24}", 1.0)
         for number in range(count)
     ]
 

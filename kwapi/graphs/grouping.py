@@ -50,7 +50,7 @@ def group(probes: Iterable[index.ProbeState], most: int) -> tuple[Group, ...]:
     probes = sorted(probes, key=lambda probe: order(probe.probe_id))
     if len(probes) <= most:
         return tuple(Group(probe.probe_id, (probe.probe_id,), True) for probe in probes)
-    wattmeters = _split(probes, lambda probe: probe.wattmeter)
+    wattmeters = _split(probes, lambda probe: probe.wattmeter or "")
     if 1 < len(wattmeters) <= most:
         return _make(wattmeters)
     few = [groups for groups in _split_by_beginning(probes) if 1 < len(groups) <= most]

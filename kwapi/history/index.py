@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which probes there are and what each said last, in one file beside theirs.
+"""The index of probes: which there are, and what each measured last, in one file.
 
 Owns ``index.json``: the writer replaces it every few seconds, and any number of
-processes that show pages read it.  What a probe said before is in its own file.
+processes that show pages read it.  Earlier measurements are in each probe's own file.
 """
 
 from __future__ import annotations
@@ -15,29 +15,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from typing import NamedTuple
 
 from kwapi import measurement
+from kwapi import meters
 
 NAME = "index.json"
 
 
-class ProbeState(NamedTuple):
-    """What is known of a probe.
-
-    :ivar wattmeter: the name of the wattmeter that measures it.
-    :ivar timestamp: when it was measured last, epoch seconds.
-    :ivar watts: what it said then.
-    :ivar period_seconds: how often it says something; None if that is not known.
-    """
-
-    probe_id: str
-    wattmeter: str
-    timestamp: float
-    watts: float
-    period_seconds: float | None = None
-
-
+#: Of an index's probes the wattmeter is known; the energy is not, nor the resolution.
+ProbeState = meters.Probe
 _Probes = Mapping[str, ProbeState]
 _NONE: _Probes = MappingProxyType({})
 
@@ -101,12 +87,13 @@ def _document(state: ProbeState) -> dict[str, Any]:
 def _state(probe_id: str, document: Any) -> ProbeState | None:
     """Return what a member of the file says; None if it says nothing that can be shown."""
     try:
+        period = document["period_seconds"]
         state = ProbeState(
             probe_id,
-            document["wattmeter"],
             float(document["timestamp"]),
             float(document["w"]),
-            None if document["period_seconds"] is None else float(document["period_seconds"]),
+            wattmeter=document["wattmeter"],
+            period_seconds=None if period is None else float(period),
         )
     except (LookupError, TypeError, ValueError, OverflowError):
         return None

@@ -172,15 +172,19 @@ class Writer:
     def _note(self, readings: Iterable[measurement.Reading]) -> None:
         """Keep what each probe said last."""
         states, has, max_watts = self._get_states(), self._store.has, self._rules.max_watts
-        for wattmeter, timestamp, probes, all_watts, _, period_seconds, _ in readings:
-            for probe_id, watts in zip(probes, all_watts):
+        for reading in readings:
+            wattmeter, timestamp = reading.wattmeter, reading.timestamp
+            for probe_id, watts in zip(reading.probes, reading.watts):
                 known = states.get(probe_id)
                 is_new = known is None or known.timestamp < timestamp
                 if is_new and 0.0 <= watts <= max_watts and has(probe_id):
-                    state = indexes.ProbeState(
-                        probe_id, wattmeter, timestamp, watts, period_seconds
+                    states[probe_id] = indexes.ProbeState(
+                        probe_id,
+                        timestamp,
+                        watts,
+                        wattmeter=wattmeter,
+                        period_seconds=reading.period_seconds,
                     )
-                    states[probe_id] = state
                     self._is_told = False
 
     def _get_states(self) -> dict[str, indexes.ProbeState]:

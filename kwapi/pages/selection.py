@@ -103,7 +103,7 @@ def _find(states: Iterable[index.ProbeState], text: str) -> list[index.ProbeStat
     return [
         state
         for state in states
-        if text in state.probe_id.casefold() or text in state.wattmeter.casefold()
+        if text in state.probe_id.casefold() or text in (state.wattmeter or "").casefold()
     ]
 
 

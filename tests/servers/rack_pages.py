@@ -89,7 +89,11 @@ class Pages:
         for reading in readings:
             for probe_id, watts in zip(reading.probes, reading.watts):
                 states[probe_id] = index.ProbeState(
-                    probe_id, reading.wattmeter, reading.timestamp, watts, reading.period_seconds
+                    probe_id,
+                    reading.timestamp,
+                    watts,
+                    wattmeter=reading.wattmeter,
+                    period_seconds=reading.period_seconds,
                 )
         self.index.write(states.values(), self.clock.time())
 

@@ -83,10 +83,10 @@ class Probes(resource.Resource):
 
     def find_child(self, segment: str) -> resource.Resource:
         """Return the page of that probe, which need not exist."""
-        return Probe(self._site, segment)
+        return ProbePage(self._site, segment)
 
 
-class Probe(resource.Resource):
+class ProbePage(resource.Resource):
     """One probe over all periods."""
 
     rules = {"GET": policies.PAGES_GET}

@@ -98,4 +98,4 @@ def states(
     probe_ids: Iterable[str], now: float, wattmeter: str = "pdu", watts: float = 100.0
 ) -> list[index.ProbeState]:
     """Return what an index says of probes that spoke just now."""
-    return [index.ProbeState(one, wattmeter, now, watts, 1.0) for one in probe_ids]
+    return [index.ProbeState(one, now, watts, None, wattmeter, 1.0) for one in probe_ids]

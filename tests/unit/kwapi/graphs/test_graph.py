@@ -53,7 +53,9 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _states(count: int, wattmeters: int = 4) -> list[index.ProbeState]:
     return [
-        index.ProbeState(f"node-{number}", f"pdu-{number % wattmeters}", NOW, 100.0 + number, 1.0)
+        index.ProbeState(
+            f"node-{number}", NOW, 100.0 + number, None, f"pdu-{number % wattmeters}", 1.0
+        )
         for number in range(count)
     ]
 

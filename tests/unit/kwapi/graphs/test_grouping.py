@@ -14,7 +14,7 @@ _IDS = st.from_regex(r"[a-c]{1,2}[.-]?[0-9]{0,2}[.-]?[a-c0-9]{1,2}", fullmatch=T
 
 def _states(ids: list[str], wattmeters: int = 1) -> list[index.ProbeState]:
     return [
-        index.ProbeState(one, f"pdu-{number % wattmeters}", 0.0, float(number))
+        index.ProbeState(one, 0.0, float(number), None, f"pdu-{number % wattmeters}")
         for number, one in enumerate(ids)
     ]
 
@@ -72,6 +72,6 @@ def test_many_wattmeters_are_the_largest_and_all_others() -> None:
 def test_a_little_more_power_changes_no_band() -> None:
     """Bands do not change places while powers are about the same."""
     ids = [f"node-{n}" for n in range(30)]
-    first = [index.ProbeState(one, "pdu", 0.0, 200.0 + n % 3) for n, one in enumerate(ids)]
-    second = [index.ProbeState(one, "pdu", 0.0, 202.0 - n % 3) for n, one in enumerate(ids)]
+    first = [index.ProbeState(one, 0.0, 200.0 + n % 3, None, "pdu") for n, one in enumerate(ids)]
+    second = [index.ProbeState(one, 0.0, 202.0 - n % 3, None, "pdu") for n, one in enumerate(ids)]
     assert grouping.group(first, 10) == grouping.group(second, 10)

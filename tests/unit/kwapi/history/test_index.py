@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from kwapi.history import index as indexes
 
-STATE = indexes.ProbeState("pdu-1.3", "pdu-1", 1_700_000_000.25, 107.3, 1.0)
-OTHER = indexes.ProbeState("bmc:node-7", 'a "name"/../', 1_700_000_001.0, 0.0, None)
+STATE = indexes.ProbeState("pdu-1.3", 1_700_000_000.25, 107.3, None, "pdu-1", 1.0)
+OTHER = indexes.ProbeState("bmc:node-7", 1_700_000_001.0, 0.0, None, 'a "name"/../', None)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_pages_are_told_what_each_probe_said_last(rig: Rig) -> None:
     rig.writer.handle(batch(reading(T0 + 1, 5.0), reading(T0 + 2, 7.0, wattmeter="other")))
     rig.writer.handle(batch(reading(T0 + 1.5, 9.0)))
     rig.writer.tell()
-    assert rig.index() == {"p": indexes.ProbeState("p", "other", T0 + 2, 7.0, 1.0)}
+    assert rig.index() == {"p": indexes.ProbeState("p", T0 + 2, 7.0, None, "other", 1.0)}
 
 
 @pytest.mark.parametrize(

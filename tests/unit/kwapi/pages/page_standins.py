@@ -97,7 +97,7 @@ class Pages:
 
     def write(self, *probe_ids: str, watts: float = 100.0, wattmeter: str = "pdu-1") -> None:
         """Have these probes, and no others."""
-        states = [index.ProbeState(probe_id, wattmeter, NOW, watts, 5.0) for probe_id in probe_ids]
+        states = [index.ProbeState(one, NOW, watts, None, wattmeter, 5.0) for one in probe_ids]
         self.index.write(states, NOW)
 
     def ask(

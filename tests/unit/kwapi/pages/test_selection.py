@@ -16,7 +16,7 @@ IDS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._:@+~,=-]{0,12}", fullmatch=True)
 
 def know(*probe_ids: str) -> dict[str, index.ProbeState]:
     return {
-        probe_id: index.ProbeState(probe_id, "pdu-7", 0.0, float(number))
+        probe_id: index.ProbeState(probe_id, 0.0, float(number), None, "pdu-7")
         for number, probe_id in enumerate(probe_ids)
     }
 
