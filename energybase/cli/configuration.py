@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``config check``: every mistake of all configuration files in one run.
+"""``config check``: finds every mistake of all configuration files in one run.
 
-Owns the order of the looks: at the lines, at the values, and at what services
-would refuse to start with.  Those refusals are the services' own code, given as
-trials; nothing is connected to.
+Owns the order of the checks: first lines, then values, then what services would
+refuse to start with.  Those refusals are raised by the services' own code, given
+as trials; nothing is connected to.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import re
 from collections.abc import Callable
@@ -41,19 +40,29 @@ class Trial(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What is looked at.
+    """What is checked.
 
-    :ivar services: all there are, in the order to name them.
-    :ivar register: registers their options.
+    :ivar services: all of a product, in the order to name them.
+    :ivar namespaces: of options, as entry points name them, that the files may hold.
+    :ivar register: registers the services' options.
     :ivar strangers: returns the sections that are no groups of options.
     :ivar foreign: yields what is wrong with those.
     """
 
     services: tuple[str, ...]
+    namespaces: tuple[str, ...]
     register: Callable[[cfg.ConfigOpts], None]
     trials: Sequence[Trial]
     strangers: Callable[[Sequence[inifile.Entry]], Collection[str]] = lambda _entries: ()
     foreign: Callable[[Sequence[str]], Iterable[inifile.Mistake]] = lambda _paths: ()
+
+
+class _Given(NamedTuple):
+    """What the files say, and which options may stand in them."""
+
+    paths: Sequence[str]
+    entries: Sequence[inifile.Entry]
+    known: options.Known
 
 
 def check(
@@ -64,24 +73,17 @@ def check(
     :param services: that will run with them; by default all.
     """
     files = [inifile.read(path) for path in paths]
+    unreadable = [mistake for file in files for mistake in file.mistakes]
     entries = [entry for file in files for entry in file.entries]
-    mistakes = [mistake for file in files for mistake in file.mistakes]
-    known = options.list_known()
+    given = _Given(paths, entries, options.list_known(plan.namespaces))
     # Libraries log what they raise, too.
     with _silence():
-        strangers = set(plan.strangers(entries)) - known.keys()
-        mistakes += options.judge(entries, known, strangers)
-        # Who cannot read a file finds there no value, and would call it missing.
-        if not any(file.mistakes for file in files):
-            lines = {(each.path, each.line) for each in entries if each.section not in strangers}
-            foreign = plan.foreign(paths)
-            mistakes += (each for each in foreign if (each.path, each.line) not in lines)
-            told = {(mistake.path, mistake.line) for mistake in mistakes}
-            wrong = [entry for entry in entries if (entry.path, entry.line) in told]
-            load = functools.partial(_load, plan, paths, known, wrong)
-            refusals = _refusals(plan, load, frozenset(services or plan.services))
-            located = (_locate(text, entries) for text in refusals)
-            mistakes += (each for each in located if (each.path, each.line) not in told)
+        strangers = set(plan.strangers(entries)) - given.known.keys()
+        mistakes = [*unreadable, *options.judge(entries, given.known, strangers)]
+        # In a file that cannot be read every value would be missing.
+        if not unreadable:
+            mistakes += _judge_foreign(plan, given, strangers)
+            mistakes += _try_services(plan, frozenset(services or plan.services), given, mistakes)
     return _sort(mistakes, paths)
 
 
@@ -103,30 +105,51 @@ def _silence() -> Iterator[None]:
         logging.disable(before)
 
 
-def _load(
-    plan: Plan, paths: Sequence[str], known: options.Known, wrong: Sequence[inifile.Entry]
-) -> cfg.ConfigOpts:
-    """Return the configuration; where a value is wrong, and that is told, its default."""
-    conf = options.load(paths, plan.register)
-    options.set_right(conf, known, wrong)
-    return conf
+def _judge_foreign(
+    plan: Plan, given: _Given, strangers: Collection[str]
+) -> Iterator[inifile.Mistake]:
+    """Yield what is wrong with sections that are no groups of options."""
+    judged = {(each.path, each.line) for each in given.entries if each.section not in strangers}
+    return (each for each in plan.foreign(given.paths) if (each.path, each.line) not in judged)
 
 
-def _refusals(
-    plan: Plan, load: Callable[[], cfg.ConfigOpts], services: frozenset[str]
-) -> Iterator[str]:
-    """Yield why services would not start."""
+def _try_services(
+    plan: Plan, services: frozenset[str], given: _Given, mistakes: Sequence[inifile.Mistake]
+) -> list[inifile.Mistake]:
+    """Return why services would not start, but for what is wrong with their values already.
+
+    :param mistakes: found so far; a value on such a line is tried with its default.
+    """
+    told = {(mistake.path, mistake.line) for mistake in mistakes}
+    wrong = [entry for entry in given.entries if (entry.path, entry.line) in told]
+    located = []
     for trial in plan.trials:
         if services & trial.services:
-            try:
-                trial.run(load())
-            except exception.EnergyException as exc:
-                yield str(exc)
-            except cfg.Error:
-                # A value that is none: told where its line was looked at.
-                continue
-            except Exception as exc:  # whatever a service would die of is a mistake, not ours
-                yield f"{type(exc).__name__}: {exc}"
+            refusal = _try(trial, lambda: _load(plan, given, wrong))
+            if refusal is not None:
+                located.append(_locate(refusal, given.entries))
+    return [each for each in located if (each.path, each.line) not in told]
+
+
+def _try(trial: Trial, load: Callable[[], cfg.ConfigOpts]) -> str | None:
+    """Return why a service would not start; None if it would."""
+    try:
+        trial.run(load())
+    except exception.EnergyException as exc:
+        return str(exc)
+    except cfg.Error:
+        # An invalid value: its line was judged.
+        return None
+    except Exception as exc:  # whatever a service would die of is a mistake, not ours
+        return f"{type(exc).__name__}: {exc}"
+    return None
+
+
+def _load(plan: Plan, given: _Given, wrong: Sequence[inifile.Entry]) -> cfg.ConfigOpts:
+    """Return the configuration, with the default for every wrong value."""
+    conf = options.load(given.paths, plan.register)
+    options.set_right(conf, given.known, wrong)
+    return conf
 
 
 def _locate(text: str, entries: Sequence[inifile.Entry]) -> inifile.Mistake:

@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which options there are, and whether what a file says of them will do.
+"""Judges each line of a configuration file: is there such an option, and is its value valid?
 
 Owns the judgement of a single value.  Options are found as
-``oslo-config-generator`` finds them: by namespaces, of us and of libraries.
-What several values mean together is the services' own affair.
+``oslo-config-generator`` finds them, by namespaces: those of libraries that every
+service uses, and those that the caller names.  What several values mean
+together is for the services to say.
+
+oslo.config has a validator too, ``oslo-config-validator``.  It names neither lines
+nor likely spellings, stops at the first line that cannot be read, knows no
+options of an ``auth_type``, and prints values, secret ones too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import importlib.metadata
 from collections.abc import Callable
 from collections.abc import Collection
@@ -21,12 +27,13 @@ from typing import Any
 
 from keystoneauth1 import loading
 from oslo_config import cfg
+from oslo_log import log
 
 from energybase.cli import inifile
 
 _NAMESPACE = "oslo.config.opts"
 _KINDS_OF_AUTH = "keystoneauth1.plugin"
-#: Of libraries, for every service of ours.
+#: Namespaces of the libraries that every service uses.
 LIBRARIES = (
     "keystonemiddleware.auth_token",
     "oslo.db",
@@ -37,27 +44,41 @@ LIBRARIES = (
     "oslo.middleware.http_proxy_to_wsgi",
     "oslo.policy",
 )
-#: One file may configure both; whose packages are not installed has no options.
-OURS = ("climate", "climate.inventory.nova", "climate.ranking", "kwapi")
-
 #: Options by group and name, as a file calls them; some are there by an older name too.
 Known = dict[str, dict[str, Any]]
 
 
-def list_known(namespaces: Collection[str] = (*LIBRARIES, *OURS)) -> Known:
-    """Return the options of these namespaces."""
+def list_known(namespaces: Iterable[str]) -> Known:
+    """Return the options of these namespaces, and of the libraries that every service uses."""
     known: Known = {}
-    for point in importlib.metadata.entry_points(group=_NAMESPACE):
-        if point.name in namespaces:
-            # Its package may want an extra that is not installed.
-            with contextlib.suppress(ImportError):
-                for group, opts in point.load()():
-                    add(known, str(getattr(group, "name", group) or "DEFAULT"), opts)
+    for group, opts in _list_by_group(frozenset((*LIBRARIES, *namespaces))):
+        add(known, group, opts)
     return known
 
 
+# What is installed stays the same while a process runs, and takes half a second to look through.
+@functools.cache
+def _list_by_group(namespaces: frozenset[str]) -> tuple[tuple[str, Sequence[Any]], ...]:
+    """Return the options of namespaces by group; of those only whose packages are installed."""
+    found = []
+    for point in _list_entry_points(_NAMESPACE):
+        if point.name in namespaces:
+            # Its package may want an extra that is not installed.
+            with contextlib.suppress(ImportError):
+                found += [
+                    (str(getattr(group, "name", group) or "DEFAULT"), opts)
+                    for group, opts in point.load()()
+                ]
+    return tuple(found)
+
+
+@functools.cache
+def _list_entry_points(group: str) -> importlib.metadata.EntryPoints:
+    return importlib.metadata.entry_points(group=group)
+
+
 def add(known: Known, group: str, opts: Iterable[Any]) -> None:
-    """Have more options in a group."""
+    """Add options to a group, under older names too."""
     for opt in opts:
         known.setdefault(_fold(group), {})[opt.dest] = opt
         for older in opt.deprecated_opts:
@@ -66,9 +87,9 @@ def add(known: Known, group: str, opts: Iterable[Any]) -> None:
 
 
 class _FilesOnly(cfg.ConfigOpts):
-    """Lets no option but those of files on its command line.
+    """Has no command line but for the names of files.
 
-    oslo.config ends the process if a file has a wrong value for one that is.
+    oslo.config ends the process if a file has a wrong value for an option of the command line.
     """
 
     def register_cli_opts(self, opts: Iterable[Any], group: Any = None) -> None:
@@ -84,6 +105,7 @@ def load(paths: Iterable[str], register: Callable[[cfg.ConfigOpts], object]) -> 
     :raises cfg.Error: one cannot be read.
     """
     conf = _FilesOnly()
+    log.register_options(conf)
     register(conf)
     files = [text for path in paths for text in ("--config-file", path)]
     # That comes last, when everything has been read.
@@ -140,7 +162,7 @@ def _learn_keystone(entries: Sequence[inifile.Entry], known: Known) -> Iterator[
         if entry.key == "auth_section" and "auth_type" in known.get(group, {}):
             add(known, entry.value, loading.get_auth_common_conf_options())
             add(known, entry.value, loading.get_session_conf_options())
-    there = importlib.metadata.entry_points(group=_KINDS_OF_AUTH).names
+    there = _list_entry_points(_KINDS_OF_AUTH).names
     for entry in entries:
         group = _fold(entry.section)
         if entry.key not in ("auth_type", "auth_plugin") or "auth_type" not in known.get(group, {}):

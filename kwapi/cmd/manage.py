@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """kwapi-manage: upgrades the database's schema, checks the configuration, makes signing keys.
 
-Owns which commands there are, and keys; what becomes of the database is the
-affair of :mod:`energybase.cli.database`, what is checked that of
-:mod:`kwapi.cmd.readiness`.
+Owns the making of keys; :mod:`energybase.cli.manage` has the commands that every
+product has.
 """
 
 from __future__ import annotations
@@ -18,9 +17,11 @@ from typing import Any
 
 from oslo_config import cfg
 
-from energybase.cli import checks as checkup
 from energybase.cli import database
+from energybase.cli import manage
 from kwapi import conf as options
+from kwapi import policies
+from kwapi.bus import transport as transports
 from kwapi.cmd import readiness
 from kwapi.store import tables
 
@@ -30,15 +31,10 @@ _KEY_BYTES = 32
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line says; return the exit status."""
-    status = checkup.main(readiness.PLAN, readiness.FILES, argv)
-    if status is not None:
-        return status
-    return database.main("kwapi-manage", options.load, _add_commands, argv)
+    return manage.main(PROGRAM, argv)
 
 
 def _add_commands(subparsers: Any) -> None:
-    database.add_database(subparsers, tables.SCHEMA)
-    checkup.add(subparsers, readiness.PLAN, readiness.list_checks)
     keys = database.add_group(subparsers, "key", "keys that sign messages")
     generate = database.add(keys, "generate", _generate, "print a new key, to put under [bus]")
     generate.add_argument("--id", type=_key_id, help="the key's name, by default today's date")
@@ -55,6 +51,18 @@ def _key_id(text: str) -> str:
         raise argparse.ArgumentTypeError("letters, digits, dots, dashes and underscores only")
     return text
 
+
+PROGRAM = manage.Program(
+    "kwapi-manage",
+    options.load,
+    readiness.PLAN,
+    readiness.FILES,
+    tables.SCHEMA,
+    transports.get_transport,
+    policies.list_rules(),
+    readiness.list_checks,
+    _add_commands,
+)
 
 if __name__ == "__main__":
     sys.exit(main())

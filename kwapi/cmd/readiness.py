@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Kwapi's services need before they are started, tried without starting them.
-
-Owns which refusal is of which service, for ``kwapi-manage config check``, and
-what ``kwapi-manage status upgrade check`` looks at.
-"""
+"""What each of Kwapi's services refuses to start with, tried without starting it."""
 
 from __future__ import annotations
 
@@ -14,19 +10,15 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from oslo_config import cfg
-from oslo_log import log
 
 from energybase import clock as clocks
-from energybase import service
 from energybase.cli import configuration as checkup
 from energybase.cli import inifile
-from energybase.cli import keystone
+from energybase.cli import manage
 from energybase.cli import upgrade
-from energybase.db import transaction
 from energybase.web import workers
 from kwapi import conf as options
 from kwapi import exception
-from kwapi import policies
 from kwapi import signing
 from kwapi.bus import transport as transports
 from kwapi.ceilometer import publisher_options
@@ -42,18 +34,8 @@ _ON_THE_BUS = _LISTENERS | {"kwapi-drivers"}
 _WHERE = re.compile(r"(?P<path>.+?):(?P<line>\d+)(?:, section \[(?P<name>[^\]]*)\])?: (?P<why>.*)")
 
 
-def _register(conf: cfg.ConfigOpts) -> None:
-    log.register_options(conf)
-    options.register_opts(conf)
-
-
 def _require_keys(conf: cfg.ConfigOpts) -> None:
     transports.verifier_of(conf)
-
-
-def _require_api(conf: cfg.ConfigOpts) -> None:
-    workers.require_safe(conf, "api")
-    keystone.require(conf, "api")
 
 
 def _require_pages(conf: cfg.ConfigOpts) -> None:
@@ -84,19 +66,17 @@ def _located(text: str) -> inifile.Mistake:
     return inifile.Mistake(parts["path"], int(parts["line"]), why)
 
 
-def _build_transactions(conf: cfg.ConfigOpts) -> None:
-    transaction.build(conf, tables.SCHEMA.sqlite_file)
-
-
 PLAN = checkup.Plan(
     services=("kwapi-api", "kwapi-ceilometer", "kwapi-collector", "kwapi-drivers", "kwapi-rrd"),
-    register=_register,
+    # One file may configure Climate too.
+    namespaces=("kwapi", "climate", "climate.inventory.nova", "climate.ranking"),
+    register=options.register_opts,
     trials=[
         checkup.Trial(_ON_THE_BUS, transports.get_transport),
         checkup.Trial(_LISTENERS, _require_keys),
         checkup.Trial(frozenset(("kwapi-drivers",)), transports.signer_of),
-        checkup.Trial(frozenset(("kwapi-api", "kwapi-collector")), _build_transactions),
-        checkup.Trial(frozenset(("kwapi-api",)), _require_api),
+        manage.database_trial(frozenset(("kwapi-api", "kwapi-collector")), tables.SCHEMA),
+        manage.api_trial("kwapi-api", "api"),
         checkup.Trial(frozenset(("kwapi-ceilometer",)), publisher_options.rules_of),
         checkup.Trial(frozenset(("kwapi-rrd",)), _require_pages),
     ],
@@ -106,25 +86,8 @@ PLAN = checkup.Plan(
 
 
 def list_checks(conf: cfg.ConfigOpts) -> list[upgrade.Check]:
-    """Return what an upgrade of Kwapi needs."""
-    return [
-        upgrade.Check("Configuration files", functools.partial(_check_files, conf)),
-        upgrade.Check("Database", functools.partial(upgrade.check_database, conf, tables.SCHEMA)),
-        upgrade.Check("Signing keys", functools.partial(_check_keys, conf)),
-        upgrade.Check("Broker", functools.partial(_check_broker, conf)),
-        upgrade.Check(
-            "Policy", functools.partial(upgrade.check_policy, conf, policies.list_rules())
-        ),
-    ]
-
-
-def _check_files(conf: cfg.ConfigOpts) -> upgrade.Result:
-    return upgrade.check_files(PLAN, service.paths(conf), "kwapi-manage config check")
-
-
-def _check_broker(conf: cfg.ConfigOpts) -> upgrade.Result:
-    transports.get_transport(conf)
-    return upgrade.check_broker(conf)
+    """Return what an upgrade of Kwapi needs beside what every product does."""
+    return [upgrade.Check("Signing keys", functools.partial(_check_keys, conf))]
 
 
 def _check_keys(conf: cfg.ConfigOpts) -> upgrade.Result:
