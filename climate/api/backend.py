@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every controller stands on: the services behind the API, the clock, policy.
+"""What all controllers share: the services behind the API, the clock, policy.
 
 Owns the order of questions about one lease: does it exist for the one who asks
 (404), may they do this to it (403).
@@ -7,7 +7,9 @@ Owns the order of questions about one lease: does it exist for the one who asks
 
 from __future__ import annotations
 
+from typing import Any
 from typing import NamedTuple
+from wsgiref.types import WSGIEnvironment
 
 import webob
 from oslo_context import context
@@ -25,12 +27,39 @@ from energybase.web import pipeline
 from energybase.web import policy
 
 
-class Backend(NamedTuple):
-    """Arguments that all controllers share."""
+class Services(NamedTuple):
+    """The services behind the API, each by its own RPC client.
+
+    :ivar health: of climate-planning, for ``/healthcheck``: it need not wait as long.
+    """
 
     inventory: inventories.InventoryAPI
     planning: plannings.PlanningAPI
     ranking: rankings.RankingAPI
+    health: plannings.PlanningAPI
+
+    @classmethod
+    def reach(cls, transport: Any, timeout_seconds: float, health_seconds: float) -> Services:
+        """Return clients that connect when they are first used."""
+        return cls(
+            inventories.InventoryAPI(transport, timeout_seconds),
+            plannings.PlanningAPI(transport, timeout_seconds),
+            rankings.RankingAPI(transport, timeout_seconds),
+            plannings.PlanningAPI(transport, min(timeout_seconds, health_seconds)),
+        )
+
+    def require_planning(self, environ: WSGIEnvironment) -> None:
+        """Pass if climate-planning answers.
+
+        Without climate-inventory leases are still shown, changed and cancelled.
+        """
+        self.health.list_leases(environ[pipeline.CONTEXT], limit=1)
+
+
+class Backend(NamedTuple):
+    """Arguments that all controllers share."""
+
+    services: Services
     clock: clocks.Clock
     enforcer: policy.Enforcer
 
@@ -79,7 +108,7 @@ def find_lease(backend: Backend, who: context.RequestContext, lease_id: str) -> 
     """
     if not queries.is_lease_id(lease_id):
         raise exception.LeaseNotFound(lease_id=texts.quote(lease_id))
-    return backend.planning.get_proposal_details(who, lease_id)
+    return backend.services.planning.get_proposal_details(who, lease_id)
 
 
 def _allows(

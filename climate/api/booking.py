@@ -30,12 +30,12 @@ def book(
     :raises Conflict: others were faster, every time.
     :raises ServiceUnavailable: a service does not answer.
     """
-    matching = backend.inventory.match_hosts(who, wish.host_properties)
+    matching = backend.services.inventory.match_hosts(who, wish.host_properties)
     if not matching["ids"]:
         raise exception.NoHostMatches(
             known=matching["known"], excluded=matching["excluded"], reason=_explain(matching)
         )
-    lease = backend.planning.make_proposal(
+    lease = backend.services.planning.make_proposal(
         who,
         _pick_candidates(matching),
         wish.window_start,
@@ -47,7 +47,7 @@ def book(
         name=wish.name,
         host_properties=_normalize(wish.host_properties),
     )
-    return backend.planning.confirm_proposal(who, lease["id"]) if wish.confirm else lease
+    return backend.services.planning.confirm_proposal(who, lease["id"]) if wish.confirm else lease
 
 
 def _pick_candidates(matching: inventories.Matching) -> plannings.Candidates:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 
 from climate import conf as options
 from climate.api import app
-from climate.rpc import inventory as inventories
-from climate.rpc import planning as plannings
-from climate.rpc import ranking as rankings
+from climate.api import backend as backends
 from climate.rpc import transport as transports
 from energybase.web import workers
 
@@ -25,21 +24,18 @@ from energybase.web import workers
 _HEALTH_SECONDS = 3.0
 
 
-def build_app(conf: cfg.ConfigOpts, transport: Any = None) -> Any:
+def build_app(conf: cfg.ConfigOpts, transport: Any = None) -> WSGIApplication:
     """Return the API over the configured broker; connects to nothing yet.
 
     :param transport: one that the process already has.
     :raises ConfigurationInvalid: there is no such transport.
     """
-    transport = transport or transports.get_transport(conf)
-    timeout_seconds = conf.lease_api.rpc_timeout_seconds
-    return app.build_app(
-        conf,
-        inventories.InventoryAPI(transport, timeout_seconds),
-        plannings.PlanningAPI(transport, timeout_seconds),
-        rankings.RankingAPI(transport, timeout_seconds),
-        health=plannings.PlanningAPI(transport, min(timeout_seconds, _HEALTH_SECONDS)),
+    services = backends.Services.reach(
+        transport or transports.get_transport(conf),
+        conf.lease_api.rpc_timeout_seconds,
+        _HEALTH_SECONDS,
     )
+    return app.build_app(conf, services)
 
 
 PROGRAM = workers.Program("climate-api", "lease_api", options.load, build_app)

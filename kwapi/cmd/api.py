@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 
@@ -21,7 +21,7 @@ from kwapi.store import store as stores
 from kwapi.store import tables
 
 
-def build_app(conf: cfg.ConfigOpts) -> Any:
+def build_app(conf: cfg.ConfigOpts) -> WSGIApplication:
     """Return the API over the configured database; connects to nothing yet."""
     return app.build_app(conf, stores.open_store(conf))
 

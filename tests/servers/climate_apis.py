@@ -18,6 +18,7 @@ from oslo_context import context
 
 from climate import conf as options
 from climate.api import app
+from climate.api import backend
 from climate.db import models
 from climate.inventory import manager as inventory_manager
 from climate.inventory import options as inventory_options
@@ -115,7 +116,8 @@ class Climate:
             inventory._client = _Direct(inventory_manager.Endpoint(self._inventory))
             planning._client = _Direct(planning_manager.Endpoint(self._planner))
             ranking._client = _Direct(ranking_manager.Endpoint(self._ranking))
-        self.app = app.build_app(conf, inventory, planning, ranking, self.clock)
+        services = backend.Services(inventory, planning, ranking, planning)
+        self.app = app.build_app(conf, services, self.clock)
 
     def stop(self) -> None:
         """End what still runs."""

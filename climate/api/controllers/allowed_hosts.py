@@ -60,8 +60,8 @@ class AllowedHosts(resource.Resource):
     def _list_outside(self, request: webob.Request) -> tuple[types.AllowedHosts, int | None]:
         who = backends.who_asks(request)
         # In this order: a host that is new meanwhile is not yet leased.
-        hosts = self._backend.inventory.list_names(who)
-        reserved = self._backend.planning.list_reserved_hosts(who)
+        hosts = self._backend.services.inventory.list_names(who)
+        reserved = self._backend.services.planning.list_reserved_hosts(who)
         taken = {host["id"] for host in reserved["hosts"]}
         allowed = types.AllowedHosts(
             hosts=[host["name"] for host in hosts if host["id"] not in taken],

@@ -42,7 +42,7 @@ class Hosts(resource.Resource):
     def get(self, request: webob.Request) -> webob.Response:
         """Return name and status of every host."""
         queries.require_none(request)
-        hosts = self._backend.inventory.list_names(backends.who_asks(request))
+        hosts = self._backend.services.inventory.list_names(backends.who_asks(request))
         return conditional.Representation.of(types.encode_hosts(hosts)).respond(request)
 
 
@@ -83,14 +83,14 @@ class Performance(resource.Resource):
         flops, detail = performances.parse(bodies.load(request))
         host = _find(self._backend, request, self._host_id)
         who = backends.who_asks(request)
-        self._backend.ranking.set_performance(who, host["name"], flops, detail)
+        self._backend.services.ranking.set_performance(who, host["name"], flops, detail)
         return webob.Response(status=204)
 
     def delete(self, request: webob.Request) -> webob.Response:
         """Forget it: 204, also if nothing was recorded."""
         queries.require_none(request)
         host = _find(self._backend, request, self._host_id)
-        self._backend.ranking.delete_performance(backends.who_asks(request), host["name"])
+        self._backend.services.ranking.delete_performance(backends.who_asks(request), host["name"])
         return webob.Response(status=204)
 
 
@@ -105,4 +105,4 @@ def _find(backend: backends.Backend, request: webob.Request, segment: str) -> di
         raise exception.HostNotFound(host_id=texts.quote(segment)) from None
     is_id = text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
     host_id = int(text) if is_id else text
-    return backend.inventory.get_host_details(backends.who_asks(request), host_id)
+    return backend.services.inventory.get_host_details(backends.who_asks(request), host_id)

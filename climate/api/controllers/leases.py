@@ -37,7 +37,7 @@ class Leases(resource.Resource):
         super().__init__()
         self._backend = backend
         self._sizes = sizes
-        self._statuses = statuses.Statuses(backend.inventory)
+        self._statuses = statuses.Statuses(backend.services.inventory)
 
     def find_child(self, segment: str) -> resource.Resource:
         """Return the lease of this id, which need not exist."""
@@ -74,7 +74,7 @@ class Leases(resource.Resource):
     def _list(
         self, who: context.RequestContext, listing: queries.Listing, project_id: str | None
     ) -> plannings.LeasePage:
-        return self._backend.planning.list_leases(
+        return self._backend.services.planning.list_leases(
             who,
             project_id=project_id,
             status=listing.status,
@@ -144,9 +144,9 @@ class Lease(resource.Resource):
         # One that expired is not hidden here: who confirms it too late is told so.
         lease_id = self._get(who, policies.LEASES_UPDATE)["id"]
         if change.confirm:
-            lease = self._backend.planning.confirm_proposal(who, lease_id)
+            lease = self._backend.services.planning.confirm_proposal(who, lease_id)
         else:
-            lease = self._backend.planning.change_lease(
+            lease = self._backend.services.planning.change_lease(
                 who, lease_id, end_time=change.end_time, name=change.name
             )
         return self._respond(request, lease)
@@ -156,7 +156,7 @@ class Lease(resource.Resource):
         queries.require_none(request)
         who = backends.who_asks(request)
         lease = _require_shown(self._get(who, policies.LEASES_DELETE))
-        self._backend.planning.cancel_proposal(who, lease["id"])
+        self._backend.services.planning.cancel_proposal(who, lease["id"])
         return webob.Response(status=204)
 
     def _get(self, who: context.RequestContext, rule: str) -> plannings.Lease:

@@ -29,7 +29,7 @@ class Ranking(resource.Resource):
     def get(self, request: webob.Request) -> webob.Response:
         """Return the hosts that are asked for in order, and what that follows from."""
         wanted = queries.parse_ranking(request)
-        ranking = self._backend.ranking.rank_hosts(
+        ranking = self._backend.services.ranking.rank_hosts(
             backends.who_asks(request), wanted.hosts, wanted.by
         )
         response = conditional.Representation.of(types.encode_ranking(ranking)).respond(request)

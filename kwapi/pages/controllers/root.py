@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import webob
 from oslo_config import cfg
-from oslo_middleware import healthcheck
 
 from energybase.web import conditional
+from energybase.web import healthcheck
 from energybase.web import resource
 from kwapi.pages import sites
 from kwapi.pages.controllers import graphs
@@ -29,7 +29,7 @@ def build_tree(site: sites.Site, conf: cfg.ConfigOpts) -> resource.Resource:
             "list": numbers.Lists(site),
             "totals": numbers.Totals(site),
             "static": resource.Resource({site.static.version: Static(site)}),
-            "healthcheck": Healthcheck(conf),
+            "healthcheck": healthcheck.Page(conf),
         }
     )
 
@@ -71,25 +71,4 @@ class StaticFile(resource.Resource):
         response = self._content.respond(request)
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         response.headers["Vary"] = "Accept-Encoding"
-        return response
-
-
-class Healthcheck(resource.Resource):
-    """oslo's checks, for load balancers."""
-
-    rules = {"GET": None}
-
-    def __init__(self, conf: cfg.ConfigOpts) -> None:
-        super().__init__()
-        # Who is not in [healthcheck] allowed_source_ranges is told there is nothing.
-        self._oslo = healthcheck.Healthcheck(webob.Response(status=404), conf)
-
-    def get(self, request: webob.Request) -> webob.Response:
-        """Tell whether this process is well."""
-        asked = request.copy_get()
-        asked.path_info = "/healthcheck"
-        response = asked.get_response(self._oslo)
-        if response.status_int == 200 and not response.body:
-            # Pecan takes a page without content for 204.
-            response.content_type, response.text = "text/plain", "OK\n"
         return response

@@ -11,6 +11,7 @@ import webob
 from oslo_config import cfg
 
 from climate.api import app
+from climate.api import backend
 from tests import conftest
 from tests.unit.climate.api import standins
 
@@ -31,7 +32,8 @@ class Api:
         self.planning = standins.Planning()
         self.clock = conftest.FakeClock(standins.NOW + 0.75)
         self.ranking = standins.Ranking()
-        self.app = app.build_app(conf, self.inventory, self.planning, self.ranking, self.clock)
+        services = backend.Services(self.inventory, self.planning, self.ranking, self.planning)
+        self.app = app.build_app(conf, services, self.clock)
 
     def ask(self, method: str, path: str, body: Any = None, **environ: Any) -> webob.Response:
         """Return the answer; a body that is no bytes is sent as JSON."""

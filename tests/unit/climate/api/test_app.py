@@ -10,6 +10,7 @@ from oslo_middleware.healthcheck import opts
 
 from climate import exception
 from climate.api import app
+from climate.api import backend
 from tests.unit.climate.api import conftest
 from tests.unit.climate.api import standins
 
@@ -45,9 +46,8 @@ def test_healthcheck_may_ask_by_a_client_of_its_own(lease_conf: cfg.ConfigOpts) 
     behind, health = standins.Planning(), standins.Planning()
     away = exception.ServiceUnavailable(service="climate-planning", reason="test")
     health.failing["list_leases"] = away
-    built = app.build_app(
-        lease_conf, standins.Inventory(), behind, standins.Ranking(), health=health
-    )
+    services = backend.Services(standins.Inventory(), behind, standins.Ranking(), health)
+    built = app.build_app(lease_conf, services)
     request = webob.Request.blank("/healthcheck", environ={"REMOTE_ADDR": "127.0.0.1"})
     assert request.get_response(built).status_int == 503
     assert behind.calls == []
