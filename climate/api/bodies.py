@@ -14,6 +14,9 @@ from collections.abc import Iterable
 from typing import Any
 from typing import NamedTuple
 from typing import NoReturn
+from wsgiref.types import StartResponse
+from wsgiref.types import WSGIApplication
+from wsgiref.types import WSGIEnvironment
 
 import webob
 
@@ -32,18 +35,18 @@ class _Body(NamedTuple):
 class Bodies:
     """Middleware that reads the body and leaves none: 413 if it is too long."""
 
-    def __init__(self, app: Any, max_bytes: int) -> None:
+    def __init__(self, app: WSGIApplication, max_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         data = self._read(environ)
         environ[_BODY] = _Body(environ.pop("CONTENT_TYPE", ""), data)
         environ["wsgi.input"] = io.BytesIO()
         environ["CONTENT_LENGTH"] = "0"
-        return self._app(environ, start_response)  # type: ignore[no-any-return]
+        return self._app(environ, start_response)
 
-    def _read(self, environ: dict[str, Any]) -> bytes:
+    def _read(self, environ: WSGIEnvironment) -> bytes:
         told = environ.get("CONTENT_LENGTH") or ""
         if told and not (told.isascii() and told.isdecimal()):
             raise errors.RequestRefused(400, "The header Content-Length is no number.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents as ready-made bytes: entity tags, 304, compression.
+"""Conditional responses: entity tags, 304, compression.
 
 Owns what HTTP says about a body (RFC 9110, sections 8.8 and 13), never what is
 in it.  A body is compressed at most once, and not at all if nobody asks.

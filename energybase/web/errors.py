@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every error answered in one JSON shape, and nothing of our insides in it.
+"""Answers every error in one JSON shape, without internals of the service.
 
 Owns the translation of exceptions, and of other middleware's refusals, into
 the document of the OpenStack API guidelines::
@@ -22,6 +22,9 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 from urllib import parse
+from wsgiref.types import StartResponse
+from wsgiref.types import WSGIApplication
+from wsgiref.types import WSGIEnvironment
 
 import webob
 from oslo_context import context
@@ -60,14 +63,15 @@ class Errors:
     :param service: first part of the machine-readable codes.
     """
 
-    def __init__(self, app: Any, service: str) -> None:
+    def __init__(self, app: WSGIApplication, service: str) -> None:
         self._app = app
         self._service = service
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # Until it is known who asks, logs carry at least the request's id.
         context.RequestContext(request_id=environ.get(request_id.ENV_REQUEST_ID))
-        return self._respond(webob.Request(environ))(environ, start_response)  # type: ignore[no-any-return]
+        respond: WSGIApplication = self._respond(webob.Request(environ))
+        return respond(environ, start_response)
 
     def _respond(self, request: webob.Request) -> webob.Response:
         try:
@@ -144,7 +148,7 @@ def _get_status(exc: Exception) -> int:
     return status if isinstance(status, int) else 500
 
 
-def _require_text(environ: Mapping[str, Any]) -> None:
+def _require_text(environ: WSGIEnvironment) -> None:
     """Refuse what no URL of ours can mean: bytes that are not UTF-8."""
     try:
         for name in ("PATH_INFO", "SCRIPT_NAME"):

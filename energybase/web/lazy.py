@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An API for any WSGI server, built when it is first asked.
+"""A WSGI application that is built by its first request.
 
 Owns when it is built, and where such a process finds its configuration.
 """
@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable
-from typing import Any
+from wsgiref.types import StartResponse
+from wsgiref.types import WSGIApplication
+from wsgiref.types import WSGIEnvironment
 
 from energybase.web import workers
 
@@ -29,16 +31,17 @@ class Application:
         """
         self._program, self._variable, self._file = program, variable, file
         self._lock = threading.Lock()
-        self._built: Any = None
+        self._built: WSGIApplication | None = None
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
         with self._lock:
             if self._built is None:
                 self._built = self._build()
-        return self._built(environ, start_response)  # type: ignore[no-any-return]
+            built = self._built
+        return built(environ, start_response)
 
-    def _build(self) -> Any:
+    def _build(self) -> WSGIApplication:
         folder = os.environ.get(self._variable)
         argv = ["--config-file", os.path.join(folder, self._file)] if folder else []
         return self._program.build_app(self._program.load(argv, self._program.name))

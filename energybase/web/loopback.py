@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Without authentication only this machine may ask.
+"""Refuses other machines when there is no authentication.
 
 Owns that promise, both where a socket is bound and, since a WSGI server of
 somebody else's may have bound it, for every single request.
@@ -10,7 +10,9 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Iterable
-from typing import Any
+from wsgiref.types import StartResponse
+from wsgiref.types import WSGIApplication
+from wsgiref.types import WSGIEnvironment
 
 from energybase.web import errors
 
@@ -21,15 +23,15 @@ class LoopbackOnly:
     Must be outermost: further in, headers may have replaced the address.
     """
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not _is_local(environ):
             raise errors.RequestRefused(
                 403, "Without authentication only requests from this machine are answered."
             )
-        return self._app(environ, start_response)  # type: ignore[no-any-return]
+        return self._app(environ, start_response)
 
 
 def is_loopback(host: str) -> bool:
@@ -41,7 +43,7 @@ def is_loopback(host: str) -> bool:
     return all(ipaddress.ip_address(address[0]).is_loopback for *_, address in found)
 
 
-def _is_local(environ: dict[str, Any]) -> bool:
+def _is_local(environ: WSGIEnvironment) -> bool:
     # A proxy on this machine would make the whole world look local.
     if any(name in environ for name in ("HTTP_FORWARDED", "HTTP_X_FORWARDED_FOR")):
         return False

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way of a request from the socket to the application, on one screen.
+"""The middleware of a request, from the socket to the application.
 
-Owns the middleware and its order, and who is asking: the request context.
+Owns its order, and the request context: who is asking.
 
 ::
 
@@ -23,6 +23,9 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
+from wsgiref.types import StartResponse
+from wsgiref.types import WSGIApplication
+from wsgiref.types import WSGIEnvironment
 
 from keystonemiddleware import auth_token
 from oslo_config import cfg
@@ -41,20 +44,20 @@ CONTEXT = "energybase.web.context"
 _NOBODY = "noauth"
 
 #: Tells from a request's environment who asks; None if it cannot.
-Door = Callable[[dict[str, Any]], context.RequestContext | None]
+Door = Callable[[WSGIEnvironment], context.RequestContext | None]
 
-_Layer = Callable[[Any], Any]
+_Layer = Callable[[WSGIApplication], WSGIApplication]
 
 
 def wrap(
-    app: Any,
+    app: WSGIApplication,
     conf: cfg.ConfigOpts,
     *,
     service: str,
     auth_strategy: str,
     public: Collection[str],
     doors: Sequence[Door] = (),
-) -> Any:
+) -> WSGIApplication:
     """Return the application behind its middleware.
 
     :param service: package name; see :class:`errors.Errors`.
@@ -88,55 +91,62 @@ class _Public:
     """Lets public paths pass, as nobody, and has everybody else identified."""
 
     def __init__(
-        self, app: Any, identify: _Layer, public: Collection[str], doors: Sequence[Door]
+        self, app: WSGIApplication, identify: _Layer, public: Collection[str], doors: Sequence[Door]
     ) -> None:
-        self._nobody = _Context(app, lambda environ: context.RequestContext(**_ids(environ)))
+        self._nobody: WSGIApplication = _Context(
+            app, lambda environ: context.RequestContext(**_ids(environ))
+        )
         identified = identify(app)
         self._identified = _Doors(app, identified, doors) if doors else identified
         self._public = frozenset(public)
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         # Behind Apache it ends in a slash, and so every link of ours would have two.
         environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "").rstrip("/")
         is_public = environ.get("PATH_INFO", "").rstrip("/") in self._public
-        app: Any = self._nobody if is_public else self._identified
-        return app(environ, start_response)  # type: ignore[no-any-return]
+        app = self._nobody if is_public else self._identified
+        return app(environ, start_response)
 
 
 class _Doors:
     """Lets in whom one of the doors knows, and has everybody else identified."""
 
-    def __init__(self, app: Any, identified: Any, doors: Sequence[Door]) -> None:
+    def __init__(
+        self, app: WSGIApplication, identified: WSGIApplication, doors: Sequence[Door]
+    ) -> None:
         self._app = app
         self._identified = identified
         self._doors = tuple(doors)
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         for door in self._doors:
             if who := door(environ):
                 environ[CONTEXT] = who
-                return self._app(environ, start_response)  # type: ignore[no-any-return]
-        return self._identified(environ, start_response)  # type: ignore[no-any-return]
+                return self._app(environ, start_response)
+        return self._identified(environ, start_response)
 
 
 class _Context:
     """Tells the application, and the logs, who asks."""
 
-    def __init__(self, app: Any, make: Callable[[dict[str, Any]], context.RequestContext]) -> None:
+    def __init__(
+        self, app: WSGIApplication, make: Callable[[WSGIEnvironment], context.RequestContext]
+    ) -> None:
         self._app = app
         self._make = make
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         environ[CONTEXT] = self._make(environ)
-        return self._app(environ, start_response)  # type: ignore[no-any-return]
+        return self._app(environ, start_response)
 
 
-def _identify_by_keystone(app: Any, conf: cfg.ConfigOpts) -> Any:
+def _identify_by_keystone(app: WSGIApplication, conf: cfg.ConfigOpts) -> WSGIApplication:
     identified = _Context(app, context.RequestContext.from_environ)
-    return auth_token.AuthProtocol(identified, {"oslo_config_config": conf})
+    guarded: WSGIApplication = auth_token.AuthProtocol(identified, {"oslo_config_config": conf})
+    return guarded
 
 
-def _identify_as_admin(app: Any, conf: cfg.ConfigOpts) -> Any:
+def _identify_as_admin(app: WSGIApplication, conf: cfg.ConfigOpts) -> WSGIApplication:
     return _Context(
         app,
         lambda environ: context.RequestContext(
@@ -148,14 +158,14 @@ def _identify_as_admin(app: Any, conf: cfg.ConfigOpts) -> Any:
     )
 
 
-def _identify_nobody(_app: Any, conf: cfg.ConfigOpts) -> Any:
-    def refuse(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+def _identify_nobody(_app: WSGIApplication, conf: cfg.ConfigOpts) -> WSGIApplication:
+    def refuse(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         raise errors.RequestRefused(401, "Who asks is not known here.")
 
     return refuse
 
 
-def _ids(environ: dict[str, Any]) -> dict[str, Any]:
+def _ids(environ: WSGIEnvironment) -> dict[str, Any]:
     return {
         "request_id": environ.get(request_id.ENV_REQUEST_ID),
         "global_request_id": environ.get(request_id.GLOBAL_REQ_ID),
@@ -163,7 +173,7 @@ def _ids(environ: dict[str, Any]) -> dict[str, Any]:
 
 
 #: How a client is identified, and who is turned away before.
-_AUTH: dict[str, tuple[Callable[..., Any], tuple[_Layer, ...]]] = {
+_AUTH: dict[str, tuple[Callable[..., WSGIApplication], tuple[_Layer, ...]]] = {
     "keystone": (_identify_by_keystone, ()),
     "noauth": (_identify_as_admin, (loopback.LoopbackOnly,)),
     "doors": (_identify_nobody, ()),

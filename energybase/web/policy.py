@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what: oslo.policy, asked once per request.
+"""Authorizes a request by oslo.policy.
 
 Owns the enforcer; the rules are each service's own.
 """

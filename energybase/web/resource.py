@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tree of URLs, and how Pecan walks it.
+"""Resources, the tree of their URLs, and how Pecan walks it.
 
 Owns routing, allowed methods and the order of questions: does the URL exist
 (404), does it know the method (405), may this client (403).  What an URL

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Serve a WSGI application from this process: waitress, started and stopped.
+"""Serves a WSGI application from this process, by waitress.
 
 Owns the socket and the threads, and what is answered before an application is
-asked.  Several processes may share one socket: bind
-it with :func:`listen` before they fork, and give it to each.
+asked.  Several processes may share one socket: bind it with :func:`listen` before
+they fork, and give it to each.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 import waitress
 from oslo_context import context
@@ -94,7 +95,7 @@ class Server:
 
     def __init__(
         self,
-        app: Any,
+        app: WSGIApplication,
         host: str = "127.0.0.1",
         port: int = 0,
         threads: int = 4,

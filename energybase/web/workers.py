@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An API as a program: several processes that answer on one socket.
+"""Runs an API as a program: several processes that answer on one socket.
 
-Owns these processes, and what must be right before they start.  Which options
-say where, and what is served, is the affair of the :class:`Program`: an API
-has a group of options with ``host``, ``port``, ``workers``, ``threads`` and
-``auth_strategy``.
+Owns these processes, and what must be right before they start.  What is served is the
+:class:`Program`'s; where, is in its group of :mod:`energybase.web.options`.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
+from wsgiref.types import WSGIApplication
 
 import cotyledon
 from cotyledon import oslo_config_glue
@@ -50,7 +49,7 @@ class Program(NamedTuple):
     name: str
     group: str
     load: Callable[[Sequence[str] | None, str], cfg.ConfigOpts]
-    build_app: Callable[[cfg.ConfigOpts], Any]
+    build_app: Callable[[cfg.ConfigOpts], WSGIApplication]
     require: Callable[[cfg.ConfigOpts], object] = _require_nothing
 
 
@@ -95,7 +94,10 @@ def require_safe(conf: cfg.ConfigOpts, group: str) -> None:
 
 
 def build_server(
-    application: Any, conf: cfg.ConfigOpts, group: str, listening: socket.socket | None = None
+    application: WSGIApplication,
+    conf: cfg.ConfigOpts,
+    group: str,
+    listening: socket.socket | None = None,
 ) -> server.Server:
     """Return what serves an application from this process; a component of it.
 

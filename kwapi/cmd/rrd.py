@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 import cotyledon
 from cotyledon import oslo_config_glue
@@ -96,7 +97,7 @@ class _Process(cotyledon.Service):
         self._writing.stop()
 
 
-def build_app(conf: cfg.ConfigOpts) -> Any:
+def build_app(conf: cfg.ConfigOpts) -> WSGIApplication:
     """Return the pages over the configured directory; opens nothing yet.
 
     :raises ConfigurationInvalid: tariff, time zone or who may look is configured wrongly.

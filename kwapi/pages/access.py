@@ -16,8 +16,10 @@ import hashlib
 import hmac
 import ipaddress
 from collections.abc import Iterable
-from typing import Any
 from urllib import parse
+from wsgiref.types import StartResponse
+from wsgiref.types import WSGIApplication
+from wsgiref.types import WSGIEnvironment
 
 import webob
 from oslo_config import cfg
@@ -43,21 +45,21 @@ class Link:
     A wrong key is as none at all: the request goes on, to be refused.
     """
 
-    def __init__(self, app: Any, key: str) -> None:
+    def __init__(self, app: WSGIApplication, key: str) -> None:
         self._app = app
         self._key = key
         self._token = _make_token(key)
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if "key=" not in environ.get("QUERY_STRING", "") or not self._is_right(environ):
-            return self._app(environ, start_response)  # type: ignore[no-any-return]
+            return self._app(environ, start_response)
         return self._redirect(environ, start_response)
 
-    def _is_right(self, environ: dict[str, Any]) -> bool:
+    def _is_right(self, environ: WSGIEnvironment) -> bool:
         given = parse.parse_qs(environ["QUERY_STRING"]).get("key", [""])[0]
         return _is_same(given, self._key)
 
-    def _redirect(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def _redirect(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         request = webob.Request(environ)
         response = webob.Response(status=303)
         response.set_cookie(
@@ -112,12 +114,12 @@ class _ProxyDoor:
         self._name = "HTTP_" + header.upper().replace("-", "_")
         self._networks = networks
 
-    def __call__(self, environ: dict[str, Any]) -> context.RequestContext | None:
+    def __call__(self, environ: WSGIEnvironment) -> context.RequestContext | None:
         user = environ.get(self._name, "").strip()
         is_name = 0 < len(user) <= _LONGEST_NAME and user.isprintable()
         return _make_reader(environ, user) if is_name and self._is_trusted(environ) else None
 
-    def _is_trusted(self, environ: dict[str, Any]) -> bool:
+    def _is_trusted(self, environ: WSGIEnvironment) -> bool:
         try:
             peer = ipaddress.ip_address(environ.get(PEER, ""))
         except ValueError:
@@ -133,12 +135,12 @@ class _LinkDoor:
     def __init__(self, key: str) -> None:
         self._token = _make_token(key)
 
-    def __call__(self, environ: dict[str, Any]) -> context.RequestContext | None:
+    def __call__(self, environ: WSGIEnvironment) -> context.RequestContext | None:
         given = webob.Request(environ).cookies.get(_COOKIE, "")
         return _make_reader(environ, "link") if _is_same(given, self._token) else None
 
 
-def _make_reader(environ: dict[str, Any], user: str) -> context.RequestContext:
+def _make_reader(environ: WSGIEnvironment, user: str) -> context.RequestContext:
     return context.RequestContext(
         user_id=user,
         roles=["reader"],
@@ -155,7 +157,7 @@ def _is_same(given: str, wanted: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
 
-def _without_key(environ: dict[str, Any]) -> str:
+def _without_key(environ: WSGIEnvironment) -> str:
     """Return the URL asked for, relative to itself, without the key."""
     pairs = parse.parse_qsl(environ["QUERY_STRING"])
     rest = parse.urlencode([pair for pair in pairs if pair[0] != "key"])

@@ -14,7 +14,7 @@ processes may serve it.
 
 from __future__ import annotations
 
-from typing import Any
+from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 
@@ -43,7 +43,7 @@ def build_app(
     cache: caches.Cache,
     series: numbers.Series,
     clock: clocks.Clock | None = None,
-) -> Any:
+) -> WSGIApplication:
     """Return the pages over the files that ``kwapi-rrd`` writes.
 
     :raises ConfigurationInvalid: who may look is not configured as it must be.
@@ -58,7 +58,7 @@ def build_app(
     return front.Front(_guard(tree, conf, site), site.render_error)
 
 
-def _guard(tree: Any, conf: cfg.ConfigOpts, site: sites.Site) -> Any:
+def _guard(tree: WSGIApplication, conf: cfg.ConfigOpts, site: sites.Site) -> WSGIApplication:
     """Return the pages behind what lets visitors in."""
     strategy = conf.rrd.auth_strategy
     app = pipeline.wrap(
