@@ -20,19 +20,13 @@ from climate.api import times
 from climate.rpc import inventory as inventories
 from climate.rpc import planning as plannings
 from climate.rpc import ranking as rankings
+from energybase.web import schema
 
 #: Status of hosts by their ids; None: nobody knows just now.
 Statuses = Mapping[int, str] | None
 
 MISSING = "missing"
 _TEXT = wsme.types.text
-
-
-class _Json(wsme.types.UserType):  # type: ignore[misc]  # WSME comes without types
-    """What JSON knows, as it is."""
-
-    basetype = object
-    name = "json"
 
 
 class Host(TypedDict):
@@ -43,7 +37,7 @@ class Host(TypedDict):
     status: str | None
 
 
-class Link(wsme.types.Base):  # type: ignore[misc]
+class Link(schema.Object):
     """Where something is."""
 
     _wsme_attr_order = ("rel", "href")
@@ -52,7 +46,7 @@ class Link(wsme.types.Base):  # type: ignore[misc]
     href: Any = _TEXT
 
 
-class Lease(wsme.types.Base):  # type: ignore[misc]
+class Lease(schema.Object):
     """A lease; see :class:`climate.rpc.planning.Lease`.
 
     ``starts_at`` and ``ends_at`` are ``start_time`` and ``end_time`` in ISO
@@ -80,17 +74,17 @@ class Lease(wsme.types.Base):  # type: ignore[misc]
     duration: Any = int
     quantity: Any = int
     hosts_max: Any = int
-    host_properties: Any = _Json()
+    host_properties: Any = schema.AnyJson()
     objective: Any = _TEXT
     created_at: Any = int
     updated_at: Any = int
     expires_at: Any = int
-    hosts: Any = _Json()
+    hosts: Any = schema.AnyJson()
     degraded: Any = bool
     links: Any = [Link]
 
 
-class AllowedLease(wsme.types.Base):  # type: ignore[misc]
+class AllowedLease(schema.Object):
     """What Nova's scheduler is told of a lease."""
 
     _wsme_attr_order = ("id", "status", "project_id", "start_time", "end_time")
@@ -107,13 +101,13 @@ class AllowedLease(wsme.types.Base):  # type: ignore[misc]
         return cls(**{key: value for key, value in lease.items() if key in cls._wsme_attr_order})
 
 
-class AllowedHosts(wsme.types.Base):  # type: ignore[misc]
+class AllowedHosts(schema.Object):
     """Names of the hosts that a server may be placed on; if a lease has none, why."""
 
     _wsme_attr_order = ("hosts", "reserved", "leases", "reason")
 
-    hosts: Any = _Json()
-    reserved: Any = _Json()
+    hosts: Any = schema.AnyJson()
+    reserved: Any = schema.AnyJson()
     leases: Any = [AllowedLease]
     reason: Any = _TEXT
 

@@ -15,6 +15,7 @@ from typing import Any
 import wsme.types
 from wsme.rest import json as wsme_json
 
+from energybase.web import schema
 from kwapi import measurement
 from kwapi import meters
 from kwapi.store import record
@@ -29,10 +30,10 @@ _KEYS: dict[str, Any] = dict.fromkeys(METERS, float) | {
     "resolution_watts": float,
 }
 #: A probe's meters, the first Kwapi's first, then how it is measured.
-ProbeDocument = type("ProbeDocument", (wsme.types.Base,), {**_KEYS, "_wsme_attr_order": (*_KEYS,)})
+ProbeDocument = type("ProbeDocument", (schema.Object,), {**_KEYS, "_wsme_attr_order": (*_KEYS,)})
 
 
-class Driver(wsme.types.Base):  # type: ignore[misc]  # WSME comes without types
+class Driver(schema.Object):
     """The state of one wattmeter's driver; see :class:`kwapi.measurement.DriverStatus`."""
 
     driver: Any = wsme.types.text

@@ -8,6 +8,7 @@ all others together.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import defaultdict
@@ -82,13 +83,12 @@ def _split(
 def _split_by_beginning(probes: Sequence[index.ProbeState]) -> Iterator[_Groups]:
     """Yield groups by the first parts of the names, by fewest parts first."""
     parts = {probe.probe_id: _PARTS.findall(probe.probe_id) for probe in probes}
+
+    def begin(probe: index.ProbeState, count: int) -> str:
+        return "".join(parts[probe.probe_id][:count]).rstrip(_SEPARATORS)
+
     for count in range(1, _MOST_PARTS + 1):
-        yield _split(
-            probes,
-            lambda probe, count=count: (  # type: ignore[misc]
-                "".join(parts[probe.probe_id][:count]).rstrip(_SEPARATORS)
-            ),
-        )
+        yield _split(probes, functools.partial(begin, count=count))
 
 
 def _keep_largest(groups: _Groups, most: int) -> tuple[Group, ...]:

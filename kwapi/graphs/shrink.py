@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PNGs of a third of their size: a palette instead of four bytes for each pixel.
+"""Reduces a PNG to a palette: a third of the size of four bytes for each pixel.
 
 Owns Pillow, which is optional: without it the graphs are as small, since
 nothing in them is smoothed then, text neither, and look it.
@@ -12,7 +12,9 @@ import io
 try:
     from PIL import Image
 except ImportError:  # pragma: no cover - tests have it
-    Image = None  # type: ignore[assignment]
+    _HAS_PILLOW = False
+else:
+    _HAS_PILLOW = True
 
 #: A graph has some three hundred, most of them at the edges of letters.
 _COLOURS = 128
@@ -22,7 +24,7 @@ _EFFORT = 6
 
 def is_possible() -> bool:
     """Tell whether there is what it needs."""
-    return Image is not None
+    return _HAS_PILLOW
 
 
 def shrink(png: bytes) -> bytes:
