@@ -30,11 +30,11 @@ from kwapi.graphs import graph
 from kwapi.graphs import series
 from kwapi.graphs import syntax
 from kwapi.graphs import tariff
+from kwapi.graphs import views
 from kwapi.history import index
 from kwapi.history import layout
 from kwapi.history import periods
 from kwapi.history import rrdtool as reader
-from kwapi.pages import views
 
 _DAY_SECONDS = 86_400
 _VIEWERS = 100

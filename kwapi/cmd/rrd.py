@@ -28,13 +28,13 @@ from kwapi import conf as options
 from kwapi import exception
 from kwapi.bus import listener as listeners
 from kwapi.bus import transport as transports
+from kwapi.graphs import views
 from kwapi.history import index as indexes
 from kwapi.history import options as history_options
 from kwapi.history import store as stores
 from kwapi.history import updates
 from kwapi.history import writer as writers
 from kwapi.pages import app
-from kwapi.pages import views
 
 
 class Writing:

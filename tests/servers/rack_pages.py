@@ -22,10 +22,10 @@ from energybase import service
 from energybase.web import server
 from kwapi import conf as options
 from kwapi import measurement
+from kwapi.graphs import views
 from kwapi.history import index
 from kwapi.history import store
 from kwapi.pages import app
-from kwapi.pages import views
 
 #: A Tuesday afternoon.
 NOW = 1_790_085_600.0

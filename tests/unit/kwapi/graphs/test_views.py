@@ -10,8 +10,8 @@ import pytest
 from oslo_config import cfg
 
 from kwapi import exception
+from kwapi.graphs import views
 from kwapi.history import periods
-from kwapi.pages import views
 from tests.unit.kwapi.graphs import probe_files
 
 NOW = 1_700_000_123
