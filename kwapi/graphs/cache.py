@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was made is kept until something new would be in it.
+"""A cache of rendered graphs and JSON, keyed by content version.
 
-Owns when a thing is made again, that it is made once however many ask, and how
-much memory all of them take.  What they are is the caller's.
+Owns when an entry is made again, that it is made once however many ask, and how much
+memory all of them take.  What they are is the caller's.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Graphs of power: probes and a period become a picture.
+"""Draws a graph of power from probes and a period.
 
 Owns the order of things: sum up, fit a scale, draw.  How it looks is
-:mod:`kwapi.graphs.picture`'s; how often it is drawn is :mod:`kwapi.graphs.cache`'s.
+:mod:`kwapi.graphs.picture`'s; how often it is drawn, :mod:`kwapi.graphs.views`'.
 """
 
 from __future__ import annotations
@@ -17,18 +17,6 @@ from kwapi.graphs import sections
 from kwapi.graphs import shrink
 from kwapi.history import index
 from kwapi.history import periods
-
-#: The newest rows of any graph are of seconds: a minute later they show.
-_MOST_AGE_SECONDS = 60
-
-
-def renewal_seconds(period: periods.Period) -> int:
-    """Return how old a graph may become before it is drawn anew for what is new in it.
-
-    That is its resolution, but no more than a minute: a year's would else show
-    nothing of a new installation for a week.
-    """
-    return min(period.step_seconds, _MOST_AGE_SECONDS)
 
 
 class Grapher:

@@ -233,9 +233,3 @@ def test_files_are_made_current_before_they_are_read(tmp_path: Path) -> None:
     archive = probe_files.open_archive(tmp_path, NOW, on_flush=flushed.append)
     graph.Grapher(archive).draw(periods.find("minute"), probe_files.states(["a", "new"], NOW))
     assert flushed == [["a"]]
-
-
-def test_a_graph_is_renewed_with_its_resolution() -> None:
-    """But the coarse ones each minute, since their last rows are finer."""
-    ages = [graph.renewal_seconds(period) for period in periods.PERIODS]
-    assert ages == [1, 10, 60, 60, 60, 60]
