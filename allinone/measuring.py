@@ -97,7 +97,7 @@ def _build_pages(conf: cfg.ConfigOpts, transport: object) -> tuple[list[service.
     if conf.rrd.workers == 0:
         return [writing], "none, [rrd] workers is 0"
     workers.require_safe(conf, "rrd")
-    web = workers.build_server(rrd.build_app(conf), conf, "rrd")
+    web = workers.build_server(rrd.PROGRAM.build_app(conf), conf, "rrd")
     return [writing, web], web.url
 
 

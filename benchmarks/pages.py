@@ -30,6 +30,7 @@ from typing import Any
 
 import webob
 
+from kwapi.graphs import graph
 from kwapi.history import periods
 from tests.servers import rack_pages
 
@@ -149,14 +150,14 @@ def over_http(url: str) -> Ask:
 def watch(pages: rack_pages.Pages, viewers: int) -> None:
     """Print how often a graph is drawn while many look and measurements come in."""
     drawn = 0
-    draw = pages.views.grapher.draw
+    draw = graph.Grapher.draw
 
-    def count(*arguments: Any, **options: Any) -> bytes:
+    def count(grapher: graph.Grapher, *arguments: Any, **options: Any) -> bytes:
         nonlocal drawn
         drawn += 1
-        return draw(*arguments, **options)
+        return draw(grapher, *arguments, **options)
 
-    pages.views.grapher.draw = count  # type: ignore[method-assign]
+    graph.Grapher.draw = count  # type: ignore[method-assign]
     period = periods.find("hour")
     steps = 5
     start = time.perf_counter()

@@ -30,7 +30,7 @@ from kwapi.graphs import graph
 from kwapi.graphs import series
 from kwapi.graphs import syntax
 from kwapi.graphs import tariff
-from kwapi.graphs import views
+from kwapi.graphs import zone
 from kwapi.history import index
 from kwapi.history import layout
 from kwapi.history import periods
@@ -61,7 +61,7 @@ def main() -> None:
         clock = _Now()
         directory = Path(name)
         fill(directory, max(arguments.probes), clock.time())
-        prices = tariff.Tariff.parse({"22-6": "0.12"}, 0.25, views.find_zone(None))
+        prices = tariff.Tariff.parse({"22-6": "0.12"}, 0.25, zone.find_zone(None))
         archive = archives.Archive(
             directory,
             reader.Reader(directory),

@@ -40,7 +40,7 @@ def _require_keys(conf: cfg.ConfigOpts) -> None:
 
 def _require_pages(conf: cfg.ConfigOpts) -> None:
     workers.require_safe(conf, "rrd")
-    rrd.build_app(conf)
+    rrd.PROGRAM.build_app(conf)
 
 
 def _wattmeters_in(entries: Sequence[inifile.Entry]) -> Collection[str]:

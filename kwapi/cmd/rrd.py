@@ -15,24 +15,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from wsgiref.types import WSGIApplication
 
 import cotyledon
 from cotyledon import oslo_config_glue
 from oslo_config import cfg
 
-from energybase import clock as clocks
 from energybase import service
 from energybase.web import workers
 from kwapi import conf as options
 from kwapi import exception
 from kwapi.bus import listener as listeners
 from kwapi.bus import transport as transports
-from kwapi.graphs import views
-from kwapi.history import index as indexes
 from kwapi.history import options as history_options
 from kwapi.history import store as stores
-from kwapi.history import updates
 from kwapi.history import writer as writers
 from kwapi.pages import app
 
@@ -97,17 +92,6 @@ class _Process(cotyledon.Service):
         self._writing.stop()
 
 
-def build_app(conf: cfg.ConfigOpts) -> WSGIApplication:
-    """Return the pages over the configured directory; opens nothing yet.
-
-    :raises ConfigurationInvalid: tariff, time zone or who may look is configured wrongly.
-    """
-    directory, clock = Path(conf.rrd.directory), clocks.Clock()
-    shown = views.build(conf, updates.Flusher(directory, conf.rrd.rrdcached), clock)
-    index = indexes.Index(directory)
-    return app.build_app(conf, index, shown.grapher, shown.cache, shown.series, clock)
-
-
 def require_rrdtool(conf: cfg.ConfigOpts) -> None:
     """Refuse to go on without the program.
 
@@ -120,7 +104,7 @@ def require_rrdtool(conf: cfg.ConfigOpts) -> None:
         )
 
 
-PROGRAM = workers.Program("kwapi-rrd", "rrd", options.load, build_app, require_rrdtool)
+PROGRAM = workers.Program("kwapi-rrd", "rrd", options.load, app.open_app, require_rrdtool)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

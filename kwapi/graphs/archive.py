@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The probes' files, as those who draw and count see them.
+"""Reads the probes' files for graphs and numbers.
 
 Owns the way from probes and a span of time to what rrdtool sums up, and what
 happens to a file that cannot be read: its probe is left out, and the log says so.
@@ -68,7 +68,7 @@ class Archive:
 
     def is_fresh(self, probe: index.ProbeState) -> bool:
         """Tell whether a probe's last power is its power now."""
-        return self.clock.time() - probe.timestamp <= self._patience(probe)
+        return not is_silent(probe, self.clock.time(), self.options.silent_seconds)
 
     def find_end(self, probes: Iterable[index.ProbeState]) -> float:
         """Return until when all probes that still speak have spoken, epoch seconds.
@@ -110,9 +110,6 @@ class Archive:
             reason = str(exc)
         LOG.error("rrdtool refuses to draw: %s", reason)
         raise exception.GraphUnavailable()
-
-    def _patience(self, probe: index.ProbeState) -> float:
-        return max(self.options.silent_seconds, 3 * (probe.period_seconds or 0.0))
 
     def _has_extremes(self, plot: summaries.Plot) -> bool:
         """Tell whether it is one probe, of which not only averages are kept.
@@ -166,3 +163,11 @@ class Archive:
             for group in groups
         )
         return [group for group in left if group.probe_ids]
+
+
+def is_silent(probe: index.ProbeState, now: float, silent_seconds: float) -> bool:
+    """Tell whether a probe has not been heard of for longer than it should.
+
+    :param silent_seconds: how long a probe that speaks often may be silent.
+    """
+    return now - probe.timestamp > max(silent_seconds, 3 * (probe.period_seconds or 0.0))

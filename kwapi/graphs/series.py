@@ -190,6 +190,18 @@ def join(parts: Sequence[Rows]) -> Rows:
     return Rows(main.step_seconds, [*main.ends, ends[-1]], columns)
 
 
+def thin(values: Sequence[float | None], most: int) -> Values:
+    """Return at most so many values: each the mean of as many neighbours; None where all are."""
+    width = -(-len(values) // most) if values else 1
+    buckets = (values[start : start + width] for start in range(0, len(values), width))
+    return [_mean(bucket) for bucket in buckets]
+
+
+def _mean(bucket: Sequence[float | None]) -> float | None:
+    known = [value for value in bucket if value is not None]
+    return round(sum(known) / len(known), 1) if known else None
+
+
 def _is_known(rows: Rows) -> bool:
     return any(value is not None for column in rows.columns for value in column)
 

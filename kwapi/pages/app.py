@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Power to look at: the web pages as one WSGI application.
+"""The web pages as one WSGI application.
 
 Owns how its parts are put together, and which way a request takes::
 
@@ -23,10 +23,7 @@ from energybase.web import pipeline
 from energybase.web import policy
 from energybase.web import resource
 from kwapi import policies
-from kwapi.graphs import cache as caches
-from kwapi.graphs import graph
-from kwapi.graphs import series as numbers
-from kwapi.history import index as indexes
+from kwapi.graphs import views
 from kwapi.pages import access
 from kwapi.pages import front
 from kwapi.pages import sites
@@ -36,22 +33,22 @@ from kwapi.pages.controllers import root
 _PUBLIC = ("", "/healthcheck")
 
 
-def build_app(
-    conf: cfg.ConfigOpts,
-    index: indexes.Index,
-    grapher: graph.Grapher,
-    cache: caches.Cache,
-    series: numbers.Series,
-    clock: clocks.Clock | None = None,
-) -> WSGIApplication:
-    """Return the pages over the files that ``kwapi-rrd`` writes.
+def open_app(conf: cfg.ConfigOpts) -> WSGIApplication:
+    """Return the pages over the configured directory; opens nothing yet.
+
+    :raises ConfigurationInvalid: tariff, time zone or who may look is configured wrongly.
+    """
+    return build_app(conf, views.open_views(conf, clocks.Clock()))
+
+
+def build_app(conf: cfg.ConfigOpts, shown: views.Views) -> WSGIApplication:
+    """Return the pages that show these views.
 
     :raises ConfigurationInvalid: who may look is not configured as it must be.
     :raises ConfigFileValueError, InvalidRuleDefault..: what oslo says of a
         configuration or policy file that is wrong.
     """
-    look = sites.Look.of(conf)
-    site = sites.Site(look, index, grapher, cache, series, clock or clocks.Clock())
+    site = sites.Site(sites.Look.of(conf), shown)
     tree = resource.Application(
         root.build_tree(site, conf), policy.Enforcer(conf, policies.list_rules())
     )

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which probes a URL means: chosen ones, those a text finds, and one page of these.
+"""Selects the probes that a URL asks for: chosen ones, those a text finds, one page of these.
 
-Pure.  Owns the meaning of ``probes``, ``q``, ``sort`` and ``page`` in a query;
+Owns the meaning of ``probes``, ``q``, ``sort`` and ``page`` in a query;
 what is then shown of the probes is others'.
 """
 
@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from energybase.web import errors
-from kwapi.graphs import grouping
-from kwapi.history import index
+from kwapi.graphs import views
 
 #: Probes on one page of a list.
 PAGE_SIZE = 24
@@ -27,7 +26,7 @@ ORDERS = ("name", "watts")
 _LONGEST_ID = 255
 _LONGEST_TEXT = 255
 #: As people sort names, and as a graph has its bands; of each name once.
-_order = functools.lru_cache(maxsize=16_384)(grouping.order)
+_order = functools.lru_cache(maxsize=16_384)(views.order)
 
 
 class Choice(NamedTuple):
@@ -56,7 +55,7 @@ class Listing(NamedTuple):
     :ivar found: probes on all pages.
     """
 
-    probes: tuple[index.ProbeState, ...]
+    probes: tuple[views.ProbeState, ...]
     found: int
     page: int
     pages: int
@@ -90,7 +89,7 @@ def read_wish(params: Mapping[str, str]) -> Wish:
     return Wish(text, order, _read_page(params.get("page", "1")))
 
 
-def list_probes(known: Mapping[str, index.ProbeState], wish: Wish) -> Listing:
+def list_probes(known: Mapping[str, views.ProbeState], wish: Wish) -> Listing:
     """Return the page that is asked for, or the last one if there are not so many."""
     found = _sort(_find(known.values(), wish.text.casefold()), wish.order)
     pages = max(1, -(-len(found) // PAGE_SIZE))
@@ -99,7 +98,7 @@ def list_probes(known: Mapping[str, index.ProbeState], wish: Wish) -> Listing:
     return Listing(tuple(found[start : start + PAGE_SIZE]), len(found), page, pages)
 
 
-def _find(states: Iterable[index.ProbeState], text: str) -> list[index.ProbeState]:
+def _find(states: Iterable[views.ProbeState], text: str) -> list[views.ProbeState]:
     return [
         state
         for state in states
@@ -107,7 +106,7 @@ def _find(states: Iterable[index.ProbeState], text: str) -> list[index.ProbeStat
     ]
 
 
-def _sort(states: list[index.ProbeState], order: str) -> list[index.ProbeState]:
+def _sort(states: list[views.ProbeState], order: str) -> list[views.ProbeState]:
     by_name = sorted(states, key=lambda state: _order(state.probe_id))
     return sorted(by_name, key=lambda state: -state.watts) if order == "watts" else by_name
 

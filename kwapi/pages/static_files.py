@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The styles, scripts and pictures of the pages, as they are in this release.
+"""The static files of the pages: styles, scripts and pictures of this release.
 
 Owns their address, which has a digest of them all in it: a browser keeps them
 for good, and after an upgrade asks for new ones.  The colours of bands are a
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from importlib import resources
 
 from energybase.web import conditional
-from kwapi.graphs import palette
+from kwapi.graphs import views
 
 _TYPES = {
     ".css": "text/css",
@@ -61,8 +61,8 @@ class StaticFiles:
 
 def make_colours() -> str:
     """Return the style sheet that names the colours of charts."""
-    bands = (f".band-{number} {{ --band: #{one}; }}\n" for number, one in enumerate(palette.BANDS))
-    light, dark = palette.THEMES["light"], palette.THEMES["dark"]
+    bands = (f".band-{number} {{ --band: #{one}; }}\n" for number, one in enumerate(views.BANDS))
+    light, dark = views.THEMES["light"], views.THEMES["dark"]
     themes = (
         f"  --{name}: light-dark(#{getattr(light, field)}, #{getattr(dark, field)});\n"
         for name, field in _THEMED.items()

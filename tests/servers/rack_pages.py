@@ -62,14 +62,7 @@ class Pages:
         self.index = index.Index(self.directory)
         self._store = store.Store(self.directory, clock=self.clock)
         self.views = views.build(self.conf, self._store.flush, self.clock)
-        self.app: Any = app.build_app(
-            self.conf,
-            self.index,
-            self.views.grapher,
-            self.views.cache,
-            self.views.series,
-            self.clock,
-        )
+        self.app: Any = app.build_app(self.conf, self.views)
         self._server = server.Server(self.app, threads=8) if serve else None
         if self._server:
             self._server.start()

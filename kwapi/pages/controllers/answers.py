@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the controllers share: which probes a request means, and how it is answered.
+"""Reads the probes a request means, and makes its response: for all controllers.
 
 Owns conditional answers with a date as well as a tag (RFC 9110, section 13).
 """
@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import webob
 
 from energybase.web import conditional
 from kwapi import exception
-from kwapi.graphs import cache
-from kwapi.history import index
-from kwapi.history import periods
+from kwapi.graphs import views
 from kwapi.pages import selection
 from kwapi.pages import sites
 
@@ -25,49 +21,36 @@ from kwapi.pages import sites
 _represent = functools.lru_cache(maxsize=256)(conditional.Representation)
 
 
-class Chosen(NamedTuple):
-    """The probes that a request is about.
-
-    :ivar states: what is known of each.
-    :ivar key: their ids; empty if they are all there are, which a cache is told.
-    :ivar unknown: how many of the names asked for no probe has.
-    """
-
-    states: Sequence[index.ProbeState]
-    key: tuple[str, ...]
-    unknown: int = 0
-
-
-def choose(site: sites.Site, request: webob.Request) -> Chosen:
+def choose(site: sites.Site, request: webob.Request) -> views.Chosen:
     """Return the probes that ``probes`` in the query names, all without it.
 
     :raises ProbeNotFound: it names only probes that are not known.
     """
-    known = site.index.read()
+    known = site.views.get_probes()
     values = request.GET.getall("probes")
     choice = selection.choose(values, known)
     if choice.unknown and not choice.probe_ids:
         raise exception.ProbeNotFound(probe_id=shorten(",".join(values)))
     if not choice.probe_ids:
-        return Chosen(tuple(known.values()), (), choice.unknown)
+        return views.Chosen(tuple(known.values()))
     states = [known[probe_id] for probe_id in choice.probe_ids]
-    return Chosen(states, choice.probe_ids, choice.unknown)
+    return views.Chosen(states, choice.probe_ids)
 
 
-def find_period(name: str) -> periods.Period:
+def find_period(name: str) -> views.Period:
     """Return the period of that name.
 
     :raises PeriodNotFound: it says which there are.
     """
-    return periods.find(shorten(name))
+    return views.find_period(shorten(name))
 
 
-def find_probe(site: sites.Site, probe_id: str) -> index.ProbeState:
+def find_probe(site: sites.Site, probe_id: str) -> views.ProbeState:
     """Return the state of a probe.
 
     :raises ProbeNotFound: there is none of that name, whatever it is made of.
     """
-    state = site.index.read().get(probe_id)
+    state = site.views.get_probes().get(probe_id)
     if state is None:
         raise exception.ProbeNotFound(probe_id=shorten(probe_id))
     return state
@@ -82,7 +65,7 @@ def shorten(text: str) -> str:
     return seen if len(text) <= 80 else f"{seen[:79]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def respond(request: webob.Request, entry: cache.Entry, content_type: str) -> webob.Response:
+def respond(request: webob.Request, entry: views.Entry, content_type: str) -> webob.Response:
     """Return 200 with text, or 304 to who has it already."""
     return _represent(entry.tag, entry.body, content_type).respond(request)
 
@@ -94,7 +77,7 @@ def respond_once(request: webob.Request, body: bytes, content_type: str) -> webo
 
 
 def respond_picture(
-    request: webob.Request, entry: cache.Entry, content_type: str
+    request: webob.Request, entry: views.Entry, content_type: str
 ) -> webob.Response:
     """Return 200 with a picture, or 304 to who has it by tag or by date."""
     modified = datetime.datetime.fromtimestamp(int(entry.modified), datetime.UTC)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``/graph/<period>/`` and ``/graph/<period>/<probe>/``: pictures by RRDtool.
 
-Owns what may be asked of a picture; how it is drawn is :mod:`kwapi.graphs.graph`'s,
-how often :mod:`kwapi.graphs.cache`'s.
+Owns what may be asked of a picture; how and how often it is drawn is
+:mod:`kwapi.graphs.views`'.
 """
 
 from __future__ import annotations
@@ -12,20 +12,19 @@ import webob
 from energybase.web import errors
 from energybase.web import resource
 from kwapi import policies
-from kwapi.history import periods
+from kwapi.graphs import views
 from kwapi.pages import front
 from kwapi.pages import sites
 from kwapi.pages.controllers import answers
 
 _FORMATS = {"png": "image/png", "svg": "image/svg+xml"}
-_THEMES = ("light", "dark")
 
 
 class Graphs(resource.Resource):
     """The periods there are graphs of."""
 
     def __init__(self, site: sites.Site) -> None:
-        super().__init__({period.name: Graph(site, period) for period in periods.PERIODS})
+        super().__init__({period.name: Graph(site, period) for period in views.PERIODS})
 
     def find_child(self, segment: str) -> resource.Resource:
         """Return the graph of that period.
@@ -40,7 +39,7 @@ class Graph(resource.Resource):
 
     rules = {"GET": policies.PAGES_GET}
 
-    def __init__(self, site: sites.Site, period: periods.Period) -> None:
+    def __init__(self, site: sites.Site, period: views.Period) -> None:
         super().__init__()
         self._site = site
         self._period = period
@@ -60,7 +59,7 @@ class ProbeGraph(resource.Resource):
 
     rules = {"GET": policies.PAGES_GET}
 
-    def __init__(self, site: sites.Site, period: periods.Period, probe_id: str) -> None:
+    def __init__(self, site: sites.Site, period: views.Period, probe_id: str) -> None:
         super().__init__()
         self._site = site
         self._period = period
@@ -69,20 +68,16 @@ class ProbeGraph(resource.Resource):
     def get(self, request: webob.Request) -> webob.Response:
         """Return the picture."""
         state = answers.find_probe(self._site, self._probe_id)
-        chosen = answers.Chosen([state], (state.probe_id,))
+        chosen = views.Chosen([state], (state.probe_id,))
         return _draw(self._site, request, self._period, chosen)
 
 
 def _draw(
-    site: sites.Site, request: webob.Request, period: periods.Period, chosen: answers.Chosen
+    site: sites.Site, request: webob.Request, period: views.Period, chosen: views.Chosen
 ) -> webob.Response:
     fmt = _read(request, "format", tuple(_FORMATS))
-    theme = _read(request, "theme", _THEMES)
-    entry = site.keep(
-        ("graph", fmt, theme, *chosen.key),
-        period,
-        lambda: site.grapher.draw(period, chosen.states, fmt=fmt, theme=theme),
-    )
+    theme = _read(request, "theme", tuple(views.THEMES))
+    entry = site.views.draw(period, chosen, fmt, theme)
     response = answers.respond_picture(request, entry, _FORMATS[fmt])
     response.headers["Content-Security-Policy"] = front.PICTURE_POLICY
     return response

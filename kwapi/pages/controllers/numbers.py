@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """``/series/``, ``/list/`` and ``/totals/``: numbers, for what a page draws itself.
 
-Owns what these URLs answer; where the numbers come from is
-:mod:`kwapi.graphs.series`'.
+Owns what these URLs answer; the numbers are :mod:`kwapi.graphs.views`'.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import webob
@@ -15,9 +13,7 @@ import webob
 from energybase.web import conditional
 from energybase.web import resource
 from kwapi import policies
-from kwapi.graphs import cache
-from kwapi.history import index
-from kwapi.history import periods
+from kwapi.graphs import views
 from kwapi.pages import selection
 from kwapi.pages import sites
 from kwapi.pages.controllers import answers
@@ -30,7 +26,7 @@ class AllSeries(resource.Resource):
     """The periods there are series of."""
 
     def __init__(self, site: sites.Site) -> None:
-        super().__init__({period.name: Series(site, period) for period in periods.PERIODS})
+        super().__init__({period.name: Series(site, period) for period in views.PERIODS})
 
     def find_child(self, segment: str) -> resource.Resource:
         """Return the series of that period.
@@ -45,7 +41,7 @@ class Series(resource.Resource):
 
     rules = {"GET": policies.PAGES_GET}
 
-    def __init__(self, site: sites.Site, period: periods.Period) -> None:
+    def __init__(self, site: sites.Site, period: views.Period) -> None:
         super().__init__()
         self._site = site
         self._period = period
@@ -56,13 +52,8 @@ class Series(resource.Resource):
 
     def get(self, request: webob.Request) -> webob.Response:
         """Return the numbers."""
-        site, period = self._site, self._period
-        chosen = answers.choose(site, request)
-        entry = site.keep(
-            ("series", *chosen.key),
-            period,
-            lambda: sites.encode(site.series.aggregate(period, chosen.states)),
-        )
+        chosen = answers.choose(self._site, request)
+        entry = self._site.views.list_series(self._period, chosen)
         return answers.respond(request, entry, conditional.JSON)
 
 
@@ -71,7 +62,7 @@ class ProbeSeries(resource.Resource):
 
     rules = {"GET": policies.PAGES_GET}
 
-    def __init__(self, site: sites.Site, period: periods.Period, probe_id: str) -> None:
+    def __init__(self, site: sites.Site, period: views.Period, probe_id: str) -> None:
         super().__init__()
         self._site = site
         self._period = period
@@ -79,11 +70,8 @@ class ProbeSeries(resource.Resource):
 
     def get(self, request: webob.Request) -> webob.Response:
         """Return the numbers."""
-        site, period = self._site, self._period
-        probe_id = answers.find_probe(site, self._probe_id).probe_id
-        entry = site.keep(
-            ("probe", probe_id), period, lambda: sites.encode(site.series.probe(period, probe_id))
-        )
+        probe_id = answers.find_probe(self._site, self._probe_id).probe_id
+        entry = self._site.views.get_series(self._period, probe_id)
         return answers.respond(request, entry, conditional.JSON)
 
 
@@ -91,7 +79,7 @@ class Lists(resource.Resource):
     """The periods there are lists of probes for."""
 
     def __init__(self, site: sites.Site) -> None:
-        super().__init__({period.name: List(site, period) for period in periods.PERIODS})
+        super().__init__({period.name: List(site, period) for period in views.PERIODS})
 
     def find_child(self, segment: str) -> resource.Resource:
         """Return the list for that period.
@@ -106,7 +94,7 @@ class List(resource.Resource):
 
     rules = {"GET": policies.PAGES_GET}
 
-    def __init__(self, site: sites.Site, period: periods.Period) -> None:
+    def __init__(self, site: sites.Site, period: views.Period) -> None:
         super().__init__()
         self._site = site
         self._period = period
@@ -116,8 +104,9 @@ class List(resource.Resource):
         site = self._site
         wish = selection.read_wish(request.GET)
         listing = site.list_probes(wish)
-        curves = self._draw(listing.probes)
-        head = sites.encode(
+        probe_ids = tuple(state.probe_id for state in listing.probes)
+        curves = site.views.list_curves(self._period, probe_ids, _MOST_POINTS)
+        head = views.encode(
             {
                 "found": listing.found,
                 "page": listing.page,
@@ -127,15 +116,6 @@ class List(resource.Resource):
         )
         body = b'%s,"curves":%s}' % (head[:-1], curves.body)
         return answers.respond_once(request, body, conditional.JSON)
-
-    def _draw(self, states: Sequence[index.ProbeState]) -> cache.Entry:
-        site, period = self._site, self._period
-        probe_ids = tuple(state.probe_id for state in states)
-        return site.keep(
-            ("curves", *probe_ids),
-            period,
-            lambda: sites.encode([_curve(site.series.probe(period, one)) for one in probe_ids]),
-        )
 
 
 class Totals(resource.Resource):
@@ -150,31 +130,15 @@ class Totals(resource.Resource):
     def get(self, request: webob.Request) -> webob.Response:
         """Return the totals of all probes, or of those that are chosen."""
         chosen = answers.choose(self._site, request)
-        entry = self._site.totals(chosen.states, chosen.key)
+        entry = self._site.views.get_totals(chosen)
         return answers.respond(request, entry, conditional.JSON)
 
 
-def thin(values: Sequence[float | None], most: int) -> list[float | None]:
-    """Return at most so many values: each the mean of as many neighbours; None where all are."""
-    width = -(-len(values) // most) if values else 1
-    buckets = (values[start : start + width] for start in range(0, len(values), width))
-    return [_mean(bucket) for bucket in buckets]
-
-
-def _mean(bucket: Sequence[float | None]) -> float | None:
-    known = [value for value in bucket if value is not None]
-    return round(sum(known) / len(known), 1) if known else None
-
-
-def _curve(document: dict[str, Any]) -> list[float | None]:
-    return thin(document["total"], _MOST_POINTS)
-
-
-def _describe(site: sites.Site, state: index.ProbeState) -> dict[str, Any]:
+def _describe(site: sites.Site, state: views.ProbeState) -> dict[str, Any]:
     return {
         "id": state.probe_id,
         "wattmeter": state.wattmeter,
         "watts": state.watts,
         "timestamp": state.timestamp,
-        "silent": site.is_silent(state),
+        "silent": site.views.is_silent(state),
     }

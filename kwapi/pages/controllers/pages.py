@@ -14,7 +14,7 @@ import webob
 
 from energybase.web import resource
 from kwapi import policies
-from kwapi.history import periods
+from kwapi.graphs import views
 from kwapi.pages import selection
 from kwapi.pages import sites
 from kwapi.pages.controllers import answers
@@ -26,7 +26,7 @@ class Periods(resource.Resource):
     """The periods there are pages of."""
 
     def __init__(self, site: sites.Site) -> None:
-        super().__init__({period.name: Last(site, period) for period in periods.PERIODS})
+        super().__init__({period.name: Last(site, period) for period in views.PERIODS})
 
     def find_child(self, segment: str) -> resource.Resource:
         """Return the page of that period.
@@ -41,7 +41,7 @@ class Last(resource.Resource):
 
     rules = {"GET": policies.PAGES_GET}
 
-    def __init__(self, site: sites.Site, period: periods.Period) -> None:
+    def __init__(self, site: sites.Site, period: views.Period) -> None:
         super().__init__()
         self._site = site
         self._period = period
@@ -49,7 +49,7 @@ class Last(resource.Resource):
     def get(self, request: webob.Request) -> webob.Response:
         """Return the page; while nothing has been measured, what to do about it."""
         site = self._site
-        if not site.index.read():
+        if not site.views.get_probes():
             page = site.render(request, "empty.html", period=self._period, query="")
             return answers.respond_once(request, page.encode(), _HTML)
         page = site.render(request, "last.html", period=self._period, **self._show(request))
@@ -57,17 +57,18 @@ class Last(resource.Resource):
 
     def _show(self, request: webob.Request) -> dict[str, Any]:
         site = self._site
-        known = site.index.read()
+        known = site.views.get_probes()
         choice = selection.choose(request.GET.getall("probes"), known)
         wish = selection.read_wish(request.GET)
-        chosen = [known[probe_id] for probe_id in choice.probe_ids] or list(known.values())
+        states = [known[probe_id] for probe_id in choice.probe_ids] or list(known.values())
+        chosen = views.Chosen(states, choice.probe_ids)
         return {
             "choice": choice,
             "wish": wish,
             "listing": site.list_probes(wish),
             "known": len(known),
-            "totals": json.loads(site.totals(chosen, choice.probe_ids).body),
-            "is_silent": site.is_silent,
+            "totals": json.loads(site.views.get_totals(chosen).body),
+            "is_silent": site.views.is_silent,
             "query": _query(choice, wish),
             "graph_query": _query(choice, selection.Wish()),
             "page_query": lambda page: _query(choice, wish._replace(page=page)),
@@ -100,7 +101,7 @@ class ProbePage(resource.Resource):
         """Return the page."""
         site = self._site
         state = answers.find_probe(site, self._probe_id)
-        totals = json.loads(site.totals([state], (state.probe_id,)).body)
+        totals = json.loads(site.views.get_totals(views.Chosen([state], (state.probe_id,))).body)
         page = site.render(
             request,
             "probe.html",
@@ -108,7 +109,7 @@ class ProbePage(resource.Resource):
             probe=state,
             totals=totals,
             query="",
-            silent=site.is_silent(state),
+            silent=site.views.is_silent(state),
         )
         return answers.respond_once(request, page.encode(), _HTML)
 

@@ -11,6 +11,7 @@ import webob
 from oslo_config import cfg
 
 from kwapi.graphs import cache
+from kwapi.graphs import views
 from kwapi.history import index
 from kwapi.history import periods
 from kwapi.pages import app
@@ -85,14 +86,12 @@ class Pages:
     def app(self) -> Any:
         """The application, built when it is first asked for."""
         if self._app is None:
-            self._app = app.build_app(
-                self._conf,
-                self.index,
-                self.grapher,  # type: ignore[arg-type]
-                cache.Cache(self.clock),
-                self.series,  # type: ignore[arg-type]
-                self.clock,
+            options = views.Options(
+                self._conf.rrd.refresh_seconds / 2, self._conf.collector.max_gap_seconds
             )
+            sources = views.Sources(self.index, self.grapher, self.series)  # type: ignore[arg-type]
+            shown = views.Views(sources, cache.Cache(self.clock), self.clock, options)
+            self._app = app.build_app(self._conf, shown)
         return self._app
 
     def write(self, *probe_ids: str, watts: float = 100.0, wattmeter: str = "pdu-1") -> None:
