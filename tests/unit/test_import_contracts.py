@@ -65,7 +65,11 @@ PLANTS = {
     ],
     "rooms": [
         ("kwapi.history.index", "kwapi.graphs.cache"),
-        ("kwapi.graphs.series", "kwapi.pages.views"),
+        ("kwapi.graphs.series", "kwapi.pages.sites"),
+    ],
+    "door": [
+        ("kwapi.pages.app", "kwapi.graphs.cache"),
+        ("kwapi.pages.controllers.numbers", "kwapi.history.index"),
     ],
     "api": [("kwapi.api.types", "kwapi.drivers.driver"), ("kwapi.api.app", "kwapi.history.index")],
     "ceilometer-alone": [
