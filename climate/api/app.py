@@ -23,7 +23,7 @@ from energybase.web import policy
 from energybase.web import resource
 
 #: What may be asked without a token, and tells nothing of leases.
-_PUBLIC = ("", healthcheck.PATH, "/v1")
+PUBLIC = ("", healthcheck.PATH, "/v1")
 
 
 def build_app(
@@ -49,5 +49,5 @@ def build_app(
         conf,
         service="climate",
         auth_strategy=options.auth_strategy,
-        public=_PUBLIC,
+        public=PUBLIC,
     )

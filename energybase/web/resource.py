@@ -34,16 +34,23 @@ class Resource:
 
     :cvar rules: policy rule by HTTP method; None lets everybody. What is not
         named here is not allowed, so no method can be left open by oversight.
+    :cvar parameter: what a segment below stands for that is no fixed word, as policy and
+        OpenAPI name it, such as ``host``; None if there is no such segment.
     :ivar children: resources below, by path segment.
     """
 
     rules: Mapping[str, str | None] = {}
+    parameter: str | None = None
 
     def __init__(self, children: Mapping[str, Resource] | None = None) -> None:
         self.children = dict(children or {})
 
     def find_child(self, segment: str) -> Resource | None:
-        """Return the resource below, or None: 404."""
+        """Return the resource below, or None: 404.
+
+        A subclass whose children have other names than fixed words returns these here,
+        and says in ``parameter`` what the names are.
+        """
         return self.children.get(segment)
 
 

@@ -21,7 +21,7 @@ from kwapi.api.controllers import root
 from kwapi.store import store as stores
 
 #: What may be asked without a token, and tells nothing that is measured.
-_PUBLIC = ("", healthcheck.PATH, "/v1")
+PUBLIC = ("", healthcheck.PATH, "/v1")
 
 
 def build_app(
@@ -39,5 +39,5 @@ def build_app(
         conf,
         service="kwapi",
         auth_strategy=conf.api.auth_strategy,
-        public=_PUBLIC,
+        public=PUBLIC,
     )

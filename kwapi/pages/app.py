@@ -19,6 +19,7 @@ from wsgiref.types import WSGIApplication
 from oslo_config import cfg
 
 from energybase import clock as clocks
+from energybase.web import healthcheck
 from energybase.web import pipeline
 from energybase.web import policy
 from energybase.web import resource
@@ -28,9 +29,6 @@ from kwapi.pages import access
 from kwapi.pages import front
 from kwapi.pages import sites
 from kwapi.pages.controllers import root
-
-#: Tells nothing that is measured.
-_PUBLIC = ("", "/healthcheck")
 
 
 def open_app(conf: cfg.ConfigOpts) -> WSGIApplication:
@@ -63,8 +61,13 @@ def _guard(tree: WSGIApplication, conf: cfg.ConfigOpts, site: sites.Site) -> WSG
         conf,
         service="kwapi",
         auth_strategy=strategy if strategy in ("keystone", "noauth") else "doors",
-        public=(*_PUBLIC, *site.static.list_paths()),
+        public=list_public(site),
         doors=access.make_doors(conf),
     )
     key = access.find_link_key(conf)
     return access.Link(app, key) if key else app
+
+
+def list_public(site: sites.Site) -> list[str]:
+    """Return the paths that are for everybody, and tell nothing that is measured."""
+    return ["", healthcheck.PATH, *site.static.list_paths()]

@@ -30,6 +30,7 @@ class Hosts(resource.Resource):
     """All hosts, by name and status."""
 
     rules = {"GET": policies.HOSTS_LIST}
+    parameter = "host"
 
     def __init__(self, backend: backends.Backend) -> None:
         super().__init__()
@@ -52,13 +53,9 @@ class Host(resource.Resource):
     rules = {"GET": policies.HOSTS_GET}
 
     def __init__(self, backend: backends.Backend, host_id: str) -> None:
-        super().__init__()
+        super().__init__({"performance": Performance(backend, host_id)})
         self._backend = backend
         self._host_id = host_id
-
-    def find_child(self, segment: str) -> resource.Resource | None:
-        """Return what the host can compute, under its name."""
-        return Performance(self._backend, self._host_id) if segment == "performance" else None
 
     def get(self, request: webob.Request) -> webob.Response:
         """Return all that is known of the host."""

@@ -32,6 +32,7 @@ class Leases(resource.Resource):
     """All leases that the one who asks may see; new ones are posted here."""
 
     rules = {"GET": policies.LEASES_LIST, "POST": policies.LEASES_CREATE}
+    parameter = "lease_id"
 
     def __init__(self, backend: backends.Backend, sizes: queries.PageSizes) -> None:
         super().__init__()

@@ -19,6 +19,8 @@ from kwapi.store import store as stores
 class Probes(resource.Document):
     """All probes."""
 
+    parameter = "probe_id"
+
     def __init__(self, store: stores.Store) -> None:
         latest = conditional.Latest("probes", store.get_version, store.get_probes_body)
         super().__init__(policies.PROBES_LIST, latest)
@@ -33,6 +35,7 @@ class ProbeResource(resource.Resource):
     """One probe."""
 
     rules = {"GET": policies.PROBES_GET}
+    parameter = "meter"
 
     def __init__(self, store: stores.Store, probe_id: str) -> None:
         super().__init__()

@@ -23,6 +23,8 @@ _FORMATS = {"png": "image/png", "svg": "image/svg+xml"}
 class Graphs(resource.Resource):
     """The periods there are graphs of."""
 
+    parameter = "period"
+
     def __init__(self, site: sites.Site) -> None:
         super().__init__({period.name: Graph(site, period) for period in views.PERIODS})
 
@@ -38,6 +40,7 @@ class Graph(resource.Resource):
     """All probes over a period, or those that are chosen."""
 
     rules = {"GET": policies.PAGES_GET}
+    parameter = "probe_id"
 
     def __init__(self, site: sites.Site, period: views.Period) -> None:
         super().__init__()

@@ -25,6 +25,8 @@ _MOST_POINTS = 75
 class AllSeries(resource.Resource):
     """The periods there are series of."""
 
+    parameter = "period"
+
     def __init__(self, site: sites.Site) -> None:
         super().__init__({period.name: Series(site, period) for period in views.PERIODS})
 
@@ -40,6 +42,7 @@ class Series(resource.Resource):
     """All probes over a period, or those that are chosen."""
 
     rules = {"GET": policies.PAGES_GET}
+    parameter = "probe_id"
 
     def __init__(self, site: sites.Site, period: views.Period) -> None:
         super().__init__()
@@ -77,6 +80,8 @@ class ProbeSeries(resource.Resource):
 
 class Lists(resource.Resource):
     """The periods there are lists of probes for."""
+
+    parameter = "period"
 
     def __init__(self, site: sites.Site) -> None:
         super().__init__({period.name: List(site, period) for period in views.PERIODS})

@@ -25,6 +25,8 @@ _HTML = "text/html"
 class Periods(resource.Resource):
     """The periods there are pages of."""
 
+    parameter = "period"
+
     def __init__(self, site: sites.Site) -> None:
         super().__init__({period.name: Last(site, period) for period in views.PERIODS})
 
@@ -77,6 +79,8 @@ class Last(resource.Resource):
 
 class Probes(resource.Resource):
     """The probes there are pages of."""
+
+    parameter = "probe_id"
 
     def __init__(self, site: sites.Site) -> None:
         super().__init__()

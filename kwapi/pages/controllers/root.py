@@ -28,7 +28,7 @@ def build_tree(site: sites.Site, conf: cfg.ConfigOpts) -> resource.Resource:
             "series": numbers.AllSeries(site),
             "list": numbers.Lists(site),
             "totals": numbers.Totals(site),
-            "static": resource.Resource({site.static.version: Static(site)}),
+            "static": Releases({site.static.version: Static(site)}),
             "healthcheck": healthcheck.Page(conf),
         }
     )
@@ -44,8 +44,16 @@ class Root(resource.Resource):
         return webob.Response(status=302, location=f"{request.application_url}/last/minute/")
 
 
+class Releases(resource.Resource):
+    """The releases there are static files of: this one, by its digest."""
+
+    parameter = "release"
+
+
 class Static(resource.Resource):
     """The static files of this release."""
+
+    parameter = "file"
 
     def __init__(self, site: sites.Site) -> None:
         super().__init__()
