@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every driver, store, calendar, inventory and ranking must pass."""
+"""What every driver, store, calendar, inventory, ranking and route must pass."""

@@ -8,6 +8,7 @@ all its steps are one test, since they follow from each other.
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 from gabbi import fixture
 
+from kwapi.pages import static_files
 from tests.fakes import keystone
 from tests.functional import gabbis
 from tests.servers import rack_pages
@@ -52,6 +54,7 @@ class Filled(fixture.GabbiFixture):  # type: ignore[misc]
         self.pages = rack_pages.Pages(self.folder, text, serve=False)
         self.fill()
         _served.app = self.pages.app
+        os.environ["RELEASE"] = static_files.StaticFiles.load().version
 
     def fill(self) -> None:
         self.pages.write(rack_pages.make_day(seconds=300))
