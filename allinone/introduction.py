@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 
+from energybase import clock as clocks
 from energybase import exception
+from energybase import repeat
 from kwapi.store import store as stores
 
 _TICK_SECONDS = 10.0
@@ -35,8 +36,12 @@ class Introduction:
         self._state_path, self._store = state_path, store
         self._energy_url, self._pages, self._leases_url = energy_url, pages, leases_url
         self._simulated = simulated
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._tell_on, name="introduction", daemon=True)
+        self._repeater = repeat.Repeater(
+            "introduction",
+            self._tell_totals,
+            clocks.Backoff(_TICK_SECONDS, _TICK_SECONDS),
+            first_seconds=_FIRST_TICK_SECONDS,
+        )
 
     def start(self) -> None:
         """Print what to look at."""
@@ -52,11 +57,11 @@ class Introduction:
             f"{self._tell_leases()}\n"
             f"Records are kept in {self._state_path}.  Ctrl-C stops.\n"
         )
-        self._thread.start()
+        self._repeater.start()
 
     def stop(self) -> None:
         """Say so."""
-        self._stopping.set()
+        self._repeater.stop()
         _say("Stopping; what was counted is kept.")
 
     def reload(self) -> None:
@@ -80,11 +85,9 @@ class Introduction:
             f"    -d '{body}' | python3 -m json.tool\n"
         )
 
-    def _tell_on(self) -> None:
-        wait_seconds = _FIRST_TICK_SECONDS
-        while not self._stopping.wait(wait_seconds):
-            _say(self._totals())
-            wait_seconds = _TICK_SECONDS
+    def _tell_totals(self) -> float:
+        _say(self._totals())
+        return _TICK_SECONDS
 
     def _totals(self) -> str:
         try:

@@ -8,7 +8,6 @@ services may do so at once; the store orders them.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -21,10 +20,10 @@ from climate.inventory import store as stores
 from climate.inventory.sources import source as sources
 from energybase import clock as clocks
 from energybase import exception
+from energybase import repeat
 
 LOG = logging.getLogger(__name__)
 
-_STOP_SECONDS = 5.0
 #: Sooner than the next turn: at start, everything may start.
 _FIRST_RETRY_SECONDS = 5.0
 #: Hosts named in one message.
@@ -73,19 +72,17 @@ class Worker:
         self._pace, self._backoff = pace, _backoff_of(pace)
         self._away: type[Exception] | None = None
         self._complaints: set[str] = set()
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="inventory", daemon=True)
+        self._repeater = repeat.Repeater(
+            "inventory", self.refresh, _backoff_of(pace), clock=self._clock
+        )
 
     def start(self) -> None:
         """Read the source from now on."""
-        self._thread.start()
+        self._repeater.start()
 
     def stop(self) -> None:
         """End; a reading that hangs is left behind."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_SECONDS)
+        self._repeater.stop()
 
     def reload(self, pace: options.Pace | None = None) -> None:
         """Read the source at once, as it is configured now.
@@ -97,7 +94,7 @@ class Worker:
         if pace is not None:
             self._pace, self._backoff = pace, _backoff_of(pace)
         self._away = None
-        self._wake.set()
+        self._repeater.wake()
 
     def refresh(self) -> float:
         """Read the source and store what it tells; return the seconds until the next time."""
@@ -112,14 +109,6 @@ class Worker:
         seconds = self._backoff.next()
         self._tell_away(failure, seconds)
         return seconds
-
-    def _run(self) -> None:
-        while True:
-            # Before reading: whoever wakes us meanwhile wants it read again.
-            self._wake.clear()
-            if self._stopping.is_set():
-                return
-            self._clock.wait(self._wake, self.refresh())
 
     def _refresh(self) -> None:
         hosts = self._source.list_hosts()

@@ -10,7 +10,6 @@ Telling has a thread of its own: leases start and end while the broker is away.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 from climate import exception
@@ -20,10 +19,10 @@ from energybase import clock as clocks
 from energybase import exception as floor
 from energybase import messaging
 from energybase import outage
+from energybase import repeat
 
 LOG = logging.getLogger(__name__)
 
-_STOP_SECONDS = 5.0
 _MOST_WAIT_SECONDS = 30.0
 _FORGET_SECONDS = 3600.0
 _DAY_SECONDS = 86_400
@@ -53,23 +52,19 @@ class Janitor:
         self._forget_at = clock.monotonic()
         self._database = _outage_of("The database", clock)
         self._broker = _outage_of("The broker", clock)
-        self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._repeat, args=(step,), name=name, daemon=True)
-            for name, step in (("janitor", self.tend), ("events", self.tell))
-        ]
+        self._tending = self._repeat("janitor", self.tend)
+        self._telling = self._repeat("events", self.tell)
 
     def start(self) -> None:
         """Begin with what was missed."""
-        for thread in self._threads:
-            thread.start()
+        self._tending.start()
+        self._telling.start()
 
     def stop(self) -> None:
         """End; what is not done by then, another copy or the next run does."""
-        self._stopping.set()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(_STOP_SECONDS)
+        self._telling.begin_stop()
+        self._tending.stop()
+        self._telling.stop()
 
     def tend(self) -> bool:
         """Have leases expire, start, end and be forgotten; return whether to go on as usual.
@@ -94,7 +89,7 @@ class Janitor:
 
         :raises StoreUnavailable: the database is away.
         """
-        while not self._stopping.is_set():
+        while not self._telling.stopping.is_set():
             began = self._clock.monotonic()
             event = self._store.claim_event(int(self._clock.time()), _CLAIM_SECONDS)
             if event is None:
@@ -122,31 +117,21 @@ class Janitor:
         if self._broker.end():
             messaging.end_outage()
 
-    def _repeat(self, step: Callable[[], bool]) -> None:
-        backoff = clocks.Backoff(self._tick_seconds, _MOST_WAIT_SECONDS)
-        seconds = 0.0
-        while not self._clock.wait(self._stopping, seconds):
-            if self._try(step):
-                backoff.reset()
-                seconds = self._tick_seconds
-            else:
-                seconds = backoff.next()
+    def _repeat(self, name: str, step: Callable[[], bool]) -> repeat.Repeater:
+        """Return a thread that repeats a step at every tick, later while it goes badly."""
+        retry = clocks.Backoff(self._tick_seconds, _MOST_WAIT_SECONDS)
+        return repeat.Repeater(name, lambda: self._try(step), retry, clock=self._clock)
 
-    def _try(self, step: Callable[[], bool]) -> bool:
-        """Return whether to go on as usual."""
+    def _try(self, step: Callable[[], bool]) -> float | None:
+        """Take a step; return the seconds until the next tick, None if it went badly."""
         began = self._clock.monotonic()
         try:
             went_well = step()
         except floor.StoreUnavailable as exc:
-            fault = exc.details.get("reason", exc)
-        except Exception:  # both threads outlive whatever they meet
-            LOG.exception("Looking after leases failed; going on")
-            return False
-        else:
-            self._database.end()
-            return went_well
-        self._database.begin(fault, began)
-        return False
+            self._database.begin(exc.details.get("reason", exc), began)
+            return None
+        self._database.end()
+        return self._tick_seconds if went_well else None
 
 
 def _outage_of(what: str, clock: clocks.Clock) -> outage.Outage:

@@ -8,7 +8,8 @@ at once: each looks, for it wants to know, and the store lets one of them count.
 from __future__ import annotations
 
 import logging
-import threading
+import math
+from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 
@@ -26,11 +27,11 @@ from climate.rpc import inventory as inventories
 from energybase import clock as clocks
 from energybase import exception
 from energybase import outage
+from energybase import repeat
 from kwapi import client
 
 LOG = logging.getLogger(__name__)
 
-_STOP_SECONDS = 5.0
 #: Sooner than the next turn: at start, everything may start.
 _FIRST_RETRY_SECONDS = 3.0
 #: Hosts named in one message.
@@ -67,24 +68,22 @@ class Sampler:
         self._database_outage = _outage_of("The database")
         self._unmeasured: set[str] = set()
         self._tries = 0
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
+        self._repeater = repeat.Repeater(
+            "sampler", self._take_turn, _Retry(self._seconds_to_next), clock=self._clock
+        )
 
     def start(self) -> None:
         """Look from now on."""
-        self._thread.start()
+        self._repeater.start()
 
     def stop(self) -> None:
         """End; a look that hangs is left behind."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join(_STOP_SECONDS)
+        self._repeater.stop()
 
     def configure(self, kwapi: client.Client, options: ranking_options.Options) -> None:
         """Look at this Kwapi from now on, by these options."""
         self._kwapi, self._options = kwapi, options
-        self._wake.set()
+        self._repeater.wake()
 
     def reload(self) -> None:
         """Nothing of its own; see :meth:`configure`."""
@@ -109,26 +108,9 @@ class Sampler:
         self._update(now, measured)
         return complete and kept
 
-    def _run(self) -> None:
-        backoff = clocks.Backoff(_FIRST_RETRY_SECONDS, float(self._options.sample_seconds))
-        while True:
-            # Before looking: whoever wakes us meanwhile wants another look.
-            self._wake.clear()
-            if self._stopping.is_set():
-                return
-            if self._look_in_any_case():
-                backoff.reset()
-                seconds = self._seconds_to_next()
-            else:
-                seconds = min(backoff.next(), self._seconds_to_next())
-            self._clock.wait(self._wake, seconds)
-
-    def _look_in_any_case(self) -> bool:
-        try:
-            return self.look()
-        except Exception:  # the thread outlives whatever it meets
-            LOG.exception("Looking at hosts failed; going on")
-            return False
+    def _take_turn(self) -> float | None:
+        """Look once; return the seconds until the next turn, None if not all was to be seen."""
+        return self._seconds_to_next() if self.look() else None
 
     def _seconds_to_next(self) -> float:
         every = self._options.sample_seconds
@@ -204,6 +186,17 @@ class Sampler:
         if back := (self._unmeasured & set(names)) - unmeasured:
             LOG.info("With watts again: %s", _list(back))
         self._unmeasured = unmeasured
+
+
+class _Retry(clocks.Backoff):
+    """Ever later, but no later than the next turn: each turn counts a sample."""
+
+    def __init__(self, seconds_to_next: Callable[[], float]) -> None:
+        super().__init__(_FIRST_RETRY_SECONDS, math.inf)
+        self._seconds_to_next = seconds_to_next
+
+    def next(self) -> float:
+        return min(super().next(), self._seconds_to_next())
 
 
 def _outage_of(what: str) -> outage.Outage:

@@ -34,6 +34,7 @@ from oslo_context import context
 from climate import exception
 from energybase import exception as floor
 from energybase import messaging
+from energybase import repeat
 
 LOG = logging.getLogger(__name__)
 
@@ -44,7 +45,6 @@ _OURS = ["climate.exception", "energybase.exception", "kwapi.exception"]
 _SENT_AS = {"energybase.exception": "kwapi.exception"}
 #: By this end of both names oslo.messaging knows an exception to be sent under another name.
 _REMOTE = "_Remote"
-_STOP_SECONDS = 5.0
 #: How long a first call waits for a connection, if its own timeout is no shorter.
 _CONNECT_SECONDS = 5.0
 #: One more try: a connection may be one to the broker before its restart.
@@ -106,7 +106,7 @@ class Server:
 
     def stop(self) -> None:
         """Finish what was asked."""
-        self._thread.join(_STOP_SECONDS)
+        self._thread.join(repeat.STOP_SECONDS)
         # Else it waits for the broker still, and would have us wait too.
         if not self._thread.is_alive():
             self._server.stop()

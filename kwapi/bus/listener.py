@@ -21,6 +21,7 @@ from oslo_messaging.notify import listener as notify_listener
 
 from energybase import clock as clocks
 from energybase import messaging
+from energybase import repeat
 from kwapi import exception
 from kwapi import measurement
 from kwapi import signing
@@ -29,7 +30,6 @@ from kwapi.bus import transport as transports
 
 LOG = logging.getLogger(__name__)
 
-_STOP_SECONDS = 5.0
 _REQUEUE_SECONDS = 1.0
 #: What a message of a content nobody thought of makes a handler raise.
 _AT_FAULT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
@@ -77,7 +77,7 @@ class Listener:
 
     def stop(self) -> None:
         """Stop listening and return when the batch under way is handled."""
-        self._thread.join(_STOP_SECONDS)
+        self._thread.join(repeat.STOP_SECONDS)
         if self._server is not None:
             self._server.stop()
             self._server.wait()

@@ -17,13 +17,12 @@ import oslo_messaging
 
 from energybase import clock as clocks
 from energybase import messaging
+from energybase import repeat
 from kwapi import measurement
 from kwapi import signing
 from kwapi.bus import transport as transports
 
 LOG = logging.getLogger(__name__)
-
-_STOP_SECONDS = 5.0
 
 
 class Publisher:
@@ -99,7 +98,7 @@ class Publisher:
         """Send what is left, if the broker takes it within a few seconds."""
         self._stopping.set()
         self._wanted.set()
-        self._thread.join(_STOP_SECONDS)
+        self._thread.join(repeat.STOP_SECONDS)
         with self._lock:
             if self._kept:
                 LOG.error("%d measurements could not be sent and are lost", self._kept)

@@ -10,6 +10,7 @@ its sequence numbers.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from energybase import clock as clocks
+from energybase import outage
+from energybase import repeat
 from kwapi import exception
 from kwapi import measurement
 from kwapi.bus import batch as batches
@@ -27,7 +30,6 @@ from kwapi.store import store as stores
 LOG = logging.getLogger(__name__)
 
 _TIDY_SECONDS = 10.0
-_STOP_SECONDS = 5.0
 
 
 class Sink(Protocol):
@@ -65,10 +67,22 @@ class Collector:
     ) -> None:
         self._store, self._rules, self._clock = store, rules, clock or clocks.Clock()
         self._sink = sink
+        self._outage = outage.Outage(
+            LOG,
+            "The store takes nothing, messages wait for it: %(reason)s",
+            "The store takes records again after %(seconds).0f s",
+            level=logging.ERROR,
+            clock=self._clock,
+        )
         self._ledger: ledger.Ledger | None = None
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._tidier = threading.Thread(target=self._tidy_on, name="tidier", daemon=True)
+        self._tidier = repeat.Repeater(
+            "tidier",
+            self._tidy_in_turn,
+            clocks.Backoff(_TIDY_SECONDS, _TIDY_SECONDS),
+            clock=self._clock,
+            first_seconds=_TIDY_SECONDS,
+        )
 
     def start(self) -> None:
         """Begin to tidy up; what was counted before is read when first needed."""
@@ -79,8 +93,7 @@ class Collector:
 
     def stop(self) -> None:
         """End; a batch that waits for the store is given back."""
-        self._stopping.set()
-        self._tidier.join(_STOP_SECONDS)
+        self._tidier.stop()
 
     def handle(self, batch: batches.Batch) -> None:
         """Count what a batch measures; return when it is stored.
@@ -96,18 +109,13 @@ class Collector:
     def _change(self, step: Callable[[ledger.Ledger], None]) -> None:
         """Apply a step and store its effect, again and again until it is stored."""
         backoff = clocks.Backoff(0.2, 10.0)
-        away_since: float | None = None
         with self._lock:
             while (failure := self._try(step)) is not None:
-                if away_since is None and isinstance(failure, exception.StoreUnavailable):
-                    away_since = self._clock.monotonic()
-                    reason = failure.details.get("reason", failure)
-                    LOG.error("The store takes nothing, messages wait for it: %s", reason)
-                if self._clock.wait(self._stopping, backoff.next()):
+                if isinstance(failure, exception.StoreUnavailable):
+                    self._outage.begin(failure.details.get("reason", failure))
+                if self._clock.wait(self._tidier.stopping, backoff.next()):
                     raise batches.Stopping
-        if away_since is not None:
-            seconds = self._clock.monotonic() - away_since
-            LOG.info("The store takes records again after %.0f s", seconds)
+        self._outage.end()
 
     def _try(self, step: Callable[[ledger.Ledger], None]) -> Exception | None:
         """Return None when it is stored, else why not."""
@@ -137,11 +145,7 @@ class Collector:
         self._sink.begin(state.records)
         return ledger.Ledger(state, self._rules, now, drivers, self._sink.counted)
 
-    def _tidy_on(self) -> None:
-        while not self._clock.wait(self._stopping, _TIDY_SECONDS):
-            try:
-                self.tidy()
-            except batches.Stopping:
-                return
-            except Exception:  # tidying must outlive whatever it meets
-                LOG.exception("Tidying up failed; going on")
+    def _tidy_in_turn(self) -> float:
+        with contextlib.suppress(batches.Stopping):
+            self.tidy()
+        return _TIDY_SECONDS

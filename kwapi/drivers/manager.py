@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from energybase import clock as clocks
+from energybase import repeat
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import configuration
@@ -62,8 +63,13 @@ class Manager:
         self._options, self._clock = options, clock or clocks.Clock()
         self._posts: dict[str, _Post] = {}
         self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._supervisor = threading.Thread(target=self._supervise, name="drivers", daemon=True)
+        self._supervisor = repeat.Repeater(
+            "drivers",
+            self._supervise,
+            clocks.Backoff(_SUPERVISE_SECONDS, _SUPERVISE_SECONDS),
+            clock=self._clock,
+            first_seconds=_SUPERVISE_SECONDS,
+        )
         self._reported: tuple[measurement.DriverStatus, ...] = ()
         self._report_due = 0.0
 
@@ -84,7 +90,7 @@ class Manager:
 
     def stop(self) -> None:
         """Stop every driver; one that hangs is left behind."""
-        self._stopping.set()
+        self._supervisor.begin_stop()
         with self._lock:
             posts, self._posts = list(self._posts.values()), {}
         for post in posts:
@@ -109,12 +115,9 @@ class Manager:
             self._report(statuses)
             self._reported, self._report_due = statuses, now + self._options.report_seconds
 
-    def _supervise(self) -> None:
-        while not self._clock.wait(self._stopping, _SUPERVISE_SECONDS):
-            try:
-                self.check()
-            except Exception:  # supervision must outlive whatever it meets
-                LOG.exception("Supervising the drivers failed; going on")
+    def _supervise(self) -> float:
+        self.check()
+        return _SUPERVISE_SECONDS
 
     def _apply(self, config: configuration.Configuration) -> None:
         for mistake in config.mistakes.values():

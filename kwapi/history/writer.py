@@ -11,7 +11,6 @@ import logging
 import math
 import os
 import threading
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import NamedTuple
 
 from energybase import clock as clocks
 from energybase import outage
+from energybase import repeat
 from kwapi import exception
 from kwapi import measurement
 from kwapi.bus import batch as batches
@@ -31,7 +31,6 @@ _DAY_SECONDS = 86_400
 #: How often pages are told what is new; they look every few seconds.
 _INDEX_SECONDS = 2.0
 _TIDY_SECONDS = 3600.0
-_STOP_SECONDS = 5.0
 
 
 class Rules(NamedTuple):
@@ -78,10 +77,15 @@ class Writer:
         self._index = indexes.Index(directory)
         self._states: dict[str, indexes.ProbeState] | None = None
         self._is_told, self._told_at = True, -math.inf
-        self._tidied_at: float | None = None
+        self._tidied_at = -math.inf
         self._lock, self._telling = threading.Lock(), threading.Lock()
-        self._stopping = threading.Event()
-        self._teller = threading.Thread(target=self._tell_on, name="teller", daemon=True)
+        self._teller = repeat.Repeater(
+            "teller",
+            self._take_turn,
+            clocks.Backoff(_INDEX_SECONDS, _INDEX_SECONDS),
+            clock=self._clock,
+            first_seconds=_INDEX_SECONDS,
+        )
 
     def start(self) -> None:
         """Begin to tell pages what is new, and to tidy up."""
@@ -92,8 +96,7 @@ class Writer:
 
     def stop(self) -> None:
         """Begin to end: a batch that waits for the files is given back."""
-        self._stopping.set()
-        self._teller.join(_STOP_SECONDS)
+        self._teller.stop()
 
     def close(self) -> None:
         """End, after the last batch: let others write."""
@@ -156,7 +159,7 @@ class Writer:
         backoff = clocks.Backoff(0.2, 10.0)
         while (fault := self._try(readings)) is not None:
             self._outage.begin(fault)
-            if self._clock.wait(self._stopping, backoff.next()):
+            if self._clock.wait(self._teller.stopping, backoff.next()):
                 raise batches.Stopping
         self._outage.end()
 
@@ -196,21 +199,15 @@ class Writer:
     def _has_file(self, probe_id: str) -> bool:
         return os.path.lexists(stores.path_of(self._directory, probe_id))
 
-    def _tell_on(self) -> None:
-        while not self._clock.wait(self._stopping, _INDEX_SECONDS):
-            self._guard(self.tell)
-            now = self._clock.monotonic()
-            if self._tidied_at is None or now - self._tidied_at >= _TIDY_SECONDS:
-                self._tidied_at = now
-                self._guard(self.tidy)
-
-    def _guard(self, step: Callable[[], None]) -> None:
-        fault: object = None
-        try:
-            step()
-        except exception.StoreUnavailable as exc:
-            fault = exc.details["reason"]
-        except Exception:  # whatever it meets, the next time may be better
-            LOG.exception("Failed at what is done every now and then; going on")
-        if fault is not None:
-            LOG.warning("Old files of %s are not removed: %s", self._directory, fault)
+    def _take_turn(self) -> float:
+        """Tidy up if it is time, tell what is new; return the seconds until the next turn."""
+        now = self._clock.monotonic()
+        if now - self._tidied_at >= _TIDY_SECONDS:
+            self._tidied_at = now
+            try:
+                self.tidy()
+            except exception.StoreUnavailable as exc:
+                reason = exc.details["reason"]
+                LOG.warning("Old files of %s are not removed: %s", self._directory, reason)
+        self.tell()
+        return _INDEX_SECONDS

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from typing import TypeVar
 
 from energybase import clock as clocks
+from energybase import repeat
 from kwapi import exception
 
 LOG = logging.getLogger(__name__)
@@ -27,7 +28,6 @@ T = TypeVar("T")
 
 #: More than a minute of the most talkative meter; older news is forgotten.
 _MOST_ITEMS = 10_000
-_STOP_SECONDS = 5.0
 
 
 class Heard(NamedTuple, Generic[T]):
@@ -69,7 +69,7 @@ class Listener(Generic[T]):
         """End; nothing is read any more when this returns."""
         self._stopping.set()
         if self._thread.ident is not None:
-            self._thread.join(_STOP_SECONDS)
+            self._thread.join(repeat.STOP_SECONDS)
 
     def take(self, seconds: float) -> list[Heard[T]]:
         """Return what was understood since last time; wait so long for the first of it.
