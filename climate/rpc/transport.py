@@ -16,9 +16,7 @@ Client and server may be of different releases:
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import importlib
 import inspect
 import logging
 import threading
@@ -27,7 +25,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import oslo_messaging
-from kombu import exceptions as kombu_exceptions
 from oslo_config import cfg
 from oslo_context import context
 
@@ -50,8 +47,6 @@ _CONNECT_SECONDS = 5.0
 #: One more try: a connection may be one to the broker before its restart.
 _SEND_RETRIES = 1
 _BROKER_AWAY = "the broker is away"
-#: What oslo.messaging lets through when it wants one more connection, and gets none.
-_NO_CONNECTION = (kombu_exceptions.OperationalError, OSError)
 
 
 def get_transport(conf: cfg.ConfigOpts, default_url: str = "rabbit://") -> Any:
@@ -63,20 +58,10 @@ def get_transport(conf: cfg.ConfigOpts, default_url: str = "rabbit://") -> Any:
     :raises ConfigurationInvalid: there is no such transport.
     """
     messaging.register_opts(conf)
-    _register_opts_of_calls(conf)
+    messaging.register_opts_of_calls(conf)
     conf.set_default("amqp_durable_queues", True, "oslo_messaging_rabbit")
     messaging.quiet_driver_log()
     return messaging.open_transport(_get_rpc_transport, conf, default_url)
-
-
-def _register_opts_of_calls(conf: cfg.ConfigOpts) -> None:
-    """Register what every call reads, but oslo.messaging registers on the global CONF alone."""
-    for name in ("metrics", "tracing"):
-        # Older releases lack one or both.
-        with contextlib.suppress(ImportError):
-            module = importlib.import_module(f"oslo_messaging._{name}.client")
-            group = f"oslo_messaging_{name}"
-            conf.register_opts(getattr(module, group), group=group)
 
 
 def _get_rpc_transport(conf: cfg.ConfigOpts) -> Any:
@@ -188,7 +173,7 @@ class Client:
             failure = self._unavailable("no answer in time")
         except oslo_messaging.MessageUndeliverable:
             failure = self._unavailable("it was never started")
-        except (oslo_messaging.MessageDeliveryFailure, *_NO_CONNECTION):
+        except (oslo_messaging.MessageDeliveryFailure, *messaging.NO_CONNECTION):
             failure = self._unavailable(_BROKER_AWAY)
         except oslo_messaging.RemoteError as exc:
             failure = self._translate(exc, method, needs_version)
@@ -227,8 +212,7 @@ class _ReplyQueue:
     """
 
     def __init__(self, transport: Any) -> None:
-        # A transport without a broker has none.
-        make = getattr(transport._driver, "_get_reply_q", lambda: None)
+        make = functools.partial(messaging.make_reply_queue, transport)
         self._thread = threading.Thread(target=make, name="replies", daemon=True)
         self._lock = threading.Lock()
         self._started = False
@@ -249,11 +233,8 @@ def notify(transport: Any, topic: str, notification: dict[str, Any]) -> None:
     :param topic: it goes to this queue, which is made if it is not there.
     :raises ServiceUnavailable: the broker does not take it.
     """
-    target = oslo_messaging.Target(topic=topic)
     try:
-        # Not oslo.messaging's Notifier: it logs and forgets what it cannot
-        # send, and gives each message an id of its own.
-        transport._send_notification(target, {}, notification, version=2.0, retry=0)
+        messaging.notify(transport, topic, notification)
     except Exception as exc:  # any transport has errors of its own kind
         reason = f"{type(exc).__name__}: {exc}"
     else:

@@ -16,6 +16,3 @@ Queues are durable and a message is acknowledged once whoever handles it is
 done with it.  One consumer, the collector, listens without a pool; every
 other must name a pool of its own, else it takes the collector's messages.
 """
-
-# Before any module of ours imports oslo.messaging; it says why.
-from energybase import messaging as messaging

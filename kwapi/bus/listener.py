@@ -15,10 +15,6 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
-import oslo_messaging
-from oslo_messaging import dispatcher
-from oslo_messaging.notify import listener as notify_listener
-
 from energybase import clock as clocks
 from energybase import messaging
 from energybase import repeat
@@ -60,10 +56,10 @@ class Listener:
         :param pool: None only for the collector.
         """
         self._transport = transport
-        self._targets = [oslo_messaging.Target(topic=topic)]
+        self._topic = topic
         self._dispatcher = _Dispatcher(verifier, handle, clock or clocks.Clock())
         self._pool, self._batch_seconds, self._max_batch = pool, batch_seconds, max_batch
-        self._server: Any = None
+        self._server: messaging.BatchServer | None = None
         self._thread = threading.Thread(target=self._listen, name="listener", daemon=True)
 
     def start(self) -> None:
@@ -80,45 +76,23 @@ class Listener:
         self._thread.join(repeat.STOP_SECONDS)
         if self._server is not None:
             self._server.stop()
-            self._server.wait()
 
     def _listen(self) -> None:
-        server = _Server(
+        server = messaging.BatchServer(
             self._transport,
-            self._targets,
-            self._dispatcher,
-            allow_requeue=True,
+            self._topic,
+            transports.PRIORITY,
+            self._dispatcher.dispatch,
             pool=self._pool,
             batch_size=self._max_batch,
             batch_timeout=self._batch_seconds,
         )
-        # One worker: batches are handled in the order they came.
-        server.start(override_pool_size=1)
+        server.start()
         self._server = server
 
 
-class _Server(notify_listener.BatchNotificationServer):  # type: ignore[misc]  # oslo has no types
-    """Has messages that come a second time dispatched and acknowledged like any other."""
-
-    def _create_listener(self) -> Any:
-        listener = super()._create_listener()
-        # oslo.messaging remembers the last 16 messages, and neither dispatches
-        # nor acknowledges one of them that comes again after an outage: the
-        # broker would hold it until the next one.  We know repeats ourselves.
-        cache = getattr(getattr(listener, "_poll_style_listener", None), "msg_id_cache", None)
-        if cache is not None:
-            cache.prev_msgids = collections.deque(maxlen=0)
-        return listener
-
-
-class _Dispatcher(dispatcher.DispatcherBase):  # type: ignore[misc]  # oslo has no types
-    """Opens each message by itself.
-
-    Not oslo.messaging's own: there one malformed notification makes a whole
-    batch fail.
-    """
-
-    supported_priorities = [transports.PRIORITY]
+class _Dispatcher:
+    """Opens each message by itself."""
 
     def __init__(
         self,

@@ -13,8 +13,6 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-import oslo_messaging
-
 from energybase import clock as clocks
 from energybase import messaging
 from energybase import repeat
@@ -44,7 +42,7 @@ class Publisher:
         max_kept: int = 1_000_000,
     ) -> None:
         self._transport = transport
-        self._target = oslo_messaging.Target(topic=f"{topic}.{transports.PRIORITY}")
+        self._queue = f"{topic}.{transports.PRIORITY}"
         self.signer = signer
         self._clock = clock or clocks.Clock()
         self._window_seconds = window_seconds
@@ -161,7 +159,6 @@ class Publisher:
 
     def _notify(self, payload: dict[str, Any]) -> Exception | None:
         """Return None when the broker has it, else why not."""
-        # Not oslo.messaging's Notifier: it logs and forgets what it cannot send.
         notification = {
             "message_id": uuid.uuid4().hex,
             "publisher_id": payload["sender"],
@@ -171,7 +168,7 @@ class Publisher:
             "timestamp": str(payload["timestamp"]),
         }
         try:
-            self._transport._send_notification(self._target, {}, notification, version=2.0, retry=0)
+            messaging.notify(self._transport, self._queue, notification)
         except Exception as exc:  # any transport has errors of its own kind
             return exc
         return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-import oslo_messaging
 from oslo_config import cfg
 
 from energybase import messaging
@@ -31,7 +30,7 @@ def get_transport(conf: cfg.ConfigOpts, default_url: str = "rabbit://") -> Any:
     messaging.register_opts(conf)
     conf.set_default("amqp_durable_queues", True, "oslo_messaging_rabbit")
     conf.set_default("rabbit_qos_prefetch_count", conf.bus.prefetch, "oslo_messaging_rabbit")
-    return messaging.open_transport(oslo_messaging.get_notification_transport, conf, default_url)
+    return messaging.open_notifications(conf, default_url)
 
 
 def keys_of(conf: cfg.ConfigOpts) -> dict[str, bytes]:

@@ -122,7 +122,7 @@ class Outlet:
         if self._room > 0:
             return None
         try:
-            waiting = transports.count_messages(self._transport, self._address.queue, _RETRIES)
+            waiting = messaging.count_messages(self._transport, self._address.queue, _RETRIES)
         except Exception as exc:  # any transport has errors of its own kind
             return _obstacle_of(exc)
         most = self.limits.max_queued
@@ -135,7 +135,6 @@ class Outlet:
 
     def _send(self, chunk: Iterable[samples.Sample]) -> _Obstacle | None:
         """Return None when the broker has them, else why not."""
-        # Not oslo.messaging's Notifier: it logs and forgets what it cannot send.
         notification = {
             "message_id": uuid.uuid4().hex,
             "publisher_id": self._address.publisher_id,
@@ -145,8 +144,13 @@ class Outlet:
             "timestamp": samples.to_iso(self._clock.time()),
         }
         try:
-            self._transport._send_notification(
-                self._address.target, {}, notification, version=2.0, retry=_RETRIES
+            address = self._address
+            messaging.notify(
+                self._transport,
+                address.queue,
+                notification,
+                exchange=address.exchange,
+                retry=_RETRIES,
             )
         except Exception as exc:  # any transport has errors of its own kind
             return _obstacle_of(exc)
