@@ -91,7 +91,10 @@ PLANTS = {
         ("climate.planning.availability", "oslo_config"),
     ],
     "sql": [("climate.planning.manager", "sqlalchemy"), ("kwapi.collector.ledger", "oslo_db")],
-    "messaging": [("kwapi.collector.collector", "oslo_messaging")],
+    "messaging": [
+        ("kwapi.collector.collector", "oslo_messaging"),
+        ("kwapi.bus.listener", "oslo_messaging"),
+    ],
     "http": [("kwapi.api.controllers.root", "pecan"), ("climate.rpc.planning", "wsme")],
     "webob": [("climate.planning.manager", "webob")],
     "snmp": [("kwapi.drivers.manager", "pysnmp")],
@@ -197,3 +200,12 @@ def test_a_line_in_a_source_file_is_refused(tmp_path: Path) -> None:
     assert ran.returncode == 1, ran.stdout + ran.stderr
     assert "kwapi.drivers.mqtt.session -> kwapi.drivers.snmp.client" in ran.stdout
     assert "1 broken" in ran.stdout
+
+
+def test_pure_modules_load_no_framework() -> None:
+    """Packages in which they lie load none either, which import-linter does not see."""
+    pure = read_setup()["importlinter:contract:pure"]
+    modules, frameworks = pure["source_modules"].split(), pure["forbidden_modules"].split()
+    program = f"import sys, {', '.join(modules)}\nprint(*set({frameworks}) & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", program], cwd=TOP, capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout.split()) == (0, []), ran.stderr
