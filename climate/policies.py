@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what, by default; an operator's policy.yaml overrides it.
+"""Rules of Climate's policy: who may do what by default; policy.yaml overrides them.
 
 Leases belong to a project: its members make and change them, its readers see
 them, administrators do all of that for everybody.  Which hosts an outsider may
@@ -9,6 +9,8 @@ use is for Nova's scheduler to ask, hence for services.
 from __future__ import annotations
 
 from oslo_policy import policy
+
+from energybase.web import rules
 
 _ADMIN = "role:admin"
 _MEMBER = "role:admin or (role:member and project_id:%(project_id)s)"
@@ -64,12 +66,6 @@ def list_rules() -> list[policy.DocumentedRuleDefault]:
 def _rule(
     name: str, check: str, description: str, method: str, path: str, *more: str
 ) -> policy.DocumentedRuleDefault:
-    methods = ("GET", "HEAD") if method == "GET" else (method, *more)
-    return policy.DocumentedRuleDefault(
-        name=name,
-        check_str=check,
-        description=description,
-        operations=[{"path": path, "method": each} for each in methods],
-        # A token for a domain or the whole system has no project whose the lease would be.
-        scope_types=["project"],
-    )
+    operations = [(each, path) for each in (method, *more)]
+    # A token for a domain or the whole system has no project whose the lease would be.
+    return rules.make_rule(name, check, description, operations, ["project"])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may read what, by default; an operator's policy.yaml overrides it.
+"""Rules of Kwapi's policy: who may read what by default; policy.yaml overrides them.
 
 Power tells what a machine does, and one probe may feed the servers of several
 projects; so reading is for administrators and services (Ceilometer's user,
@@ -9,6 +9,8 @@ Prometheus), and for readers of the whole system.
 from __future__ import annotations
 
 from oslo_policy import policy
+
+from energybase.web import rules
 
 _READERS = "role:admin or role:service or (role:reader and system_scope:all)"
 
@@ -49,12 +51,5 @@ def list_rules() -> list[policy.DocumentedRuleDefault]:
 
 
 def _rule(name: str, description: str, *paths: str) -> policy.DocumentedRuleDefault:
-    return policy.DocumentedRuleDefault(
-        name=name,
-        check_str=_READERS,
-        description=description,
-        operations=[
-            {"path": path, "method": method} for path in paths for method in ("GET", "HEAD")
-        ],
-        scope_types=["system", "project"],
-    )
+    operations = [("GET", path) for path in paths]
+    return rules.make_rule(name, _READERS, description, operations, ["system", "project"])
