@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Brings a database's schema up to date, and tells whether it is.
+"""Upgrades a database's schema, and checks that it is this release's.
 
-Owns alembic.  What a revision does is in each service's ``db/alembic/versions``.
-Upwards only: what a downgrade would need, a backup has.
+Owns alembic.  What a revision does is in each service's ``alembic/versions``.
+There is no downgrade: restore a backup instead.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ class Schema(NamedTuple):
     sqlite_file: str
 
 
-#: Any number will do that no other program in this database locks.
+#: Locks of an upgrade.  Any number and name will do that no other program locks; they
+#: stay as they are, since two releases may upgrade one database at once.
 _POSTGRESQL_LOCK = 0x6B77617069
+_MARIADB_LOCK = "kwapi."
 #: Less than the time after which PyMySQL gives up an answer.
 _MARIADB_LOCK_SECONDS = 50
 
@@ -154,7 +156,7 @@ def _exclusive(connection: sa.Connection) -> Iterator[None]:
 @contextlib.contextmanager
 def _mariadb_lock(connection: sa.Connection) -> Iterator[None]:
     # Locks are of the whole server, one name for each database in it.
-    name = sa.func.concat("kwapi.", sa.func.sha1(sa.func.database()))
+    name = sa.func.concat(_MARIADB_LOCK, sa.func.sha1(sa.func.database()))
     if not connection.scalar(sa.select(sa.func.get_lock(name, _MARIADB_LOCK_SECONDS))):
         raise exception.StoreUnavailable(reason="another process is upgrading the schema")
     try:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the database is reached: engine, transactions, and what their failures are called.
+"""Opens the database: engine, transactions, and our names for their errors.
 
-Owns every setting of a connection.  Tables are each service's ``db.models``;
-what is read and written in a transaction is its stores' affair.
+Owns every setting of a connection.  Tables, and what is read and written in a
+transaction, are each service's.
 """
 
 from __future__ import annotations
@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 #: What :func:`build` returns; oslo.db has no public name for it.
 TransactionContext = Any
 
-#: Added to the URL unless it says otherwise.  A partitioned server would else
-#: hang a thread for as long as TCP likes; and oslo.db's default character set
-#: knows three bytes a character, not four.  And whoever falls silent in the
-#: middle of a transaction, its machine without power, holds no locks for long.
+#: Under this name SQLAlchemy finds :class:`SqliteFile` in a URL.
+_SQLITE_PLUGIN = "energybase_sqlite"
+#: Added to the URL unless it says otherwise.  Timeouts: a server that the network
+#: cuts off would else hang a thread for as long as TCP likes, and a client that
+#: loses power in a transaction would hold its locks.  Character set: oslo.db's
+#: default has three bytes a character, not four.
 _LIBPQ = {
     "connect_timeout": "10",
     "keepalives_idle": "30",
@@ -54,7 +56,7 @@ _URL_DEFAULTS = {
     },
     "psycopg": _LIBPQ,
     "psycopg2": _LIBPQ,
-    "pysqlite": {"plugin": "kwapi_sqlite"},
+    "pysqlite": {"plugin": _SQLITE_PLUGIN},
 }
 #: How long SQLite waits for another writer: longer than any save takes.
 _SQLITE_BUSY_SECONDS = 20
@@ -208,7 +210,7 @@ def _url_of(conf: cfg.ConfigOpts, sqlite_file: str, group: str) -> sqlalchemy.UR
         url.get_dialect().import_dbapi()
     except (sqlalchemy.exc.ArgumentError, ValueError):
         # Not from exc: SQLAlchemy quotes the URL, password and all.
-        reason = "is no database URL; one looks like mysql+pymysql://user:password@host/kwapi"
+        reason = "is no database URL; one looks like mysql+pymysql://user:password@host/database"
         raise _invalid(group, reason) from None
     except ImportError as exc:
         reason = f"the driver of {url.drivername} cannot be loaded: {exc}"
@@ -218,7 +220,7 @@ def _url_of(conf: cfg.ConfigOpts, sqlite_file: str, group: str) -> sqlalchemy.UR
 
 def _complete(url: sqlalchemy.URL) -> sqlalchemy.URL:
     # Found under this name when an engine is made, without an entry point.
-    plugins.register("kwapi_sqlite", __name__, SqliteFile.__name__)
+    plugins.register(_SQLITE_PLUGIN, __name__, SqliteFile.__name__)
     defaults = _URL_DEFAULTS.get(url.get_dialect().driver, {})
     return url.update_query_dict({k: v for k, v in defaults.items() if k not in url.query})
 
