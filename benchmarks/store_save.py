@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from energybase.db import migration  # noqa: E402
 from kwapi.store import record  # noqa: E402
-from kwapi.store import store  # noqa: E402
+from kwapi.store import state  # noqa: E402
 from kwapi.store import tables  # noqa: E402
 from tests.contracts import store as store_contract  # noqa: E402
 from tests.servers import databases  # noqa: E402
@@ -120,7 +120,7 @@ def ours(url: str) -> Save:
     kept, body = database.open(), b"x" * 1_300_000
 
     def save(records: list[record.Record], _rows: Rows) -> None:
-        kept.save(store.Changes(kept.get_version(), records, probes_body=body))
+        kept.save(state.Changes(kept.get_version(), records, probes_body=body))
 
     return save
 

@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write many rows at once, the fastest way each database has.
+"""Inserts or updates many rows at once, the fastest way each database has.
 
 Owns the dialects of "insert, or update what is there".  A save of 10,000
 records and the body took a fifth more CPU than the sqlite3 module takes for the
 rows alone, one by one; seven tenths of the time of PyMySQL's executemany, a sixth
 of psycopg2's.  ``benchmarks/store_save.py`` measures it.
+
+SQLAlchemy's own ``on_conflict_do_update`` and ``on_duplicate_key_update`` would be
+half of this module.  They took four times the CPU for 10,000 records: 190 ms
+instead of 47 on SQLite, 380 ms instead of 84 on MariaDB, in the same run.  The
+collector does that every other second.
 """
 
 from __future__ import annotations
