@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds what is wrong before a service is started: with configuration files, with an upgrade."""
+"""Commands of ``PRODUCT-manage``: database schema, configuration check, upgrade check."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``config check`` and ``status upgrade check`` as an operator types them.
+"""``config check`` and ``status upgrade check``: command lines and exit status.
 
-Owns their command lines, and their exit status.  ``config check`` reads the
-files itself: with oslo.config the first mistake in them would be the last.
+``config check`` parses its own command line and reads the files itself: with
+oslo.config the first mistake in a file would end the program.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands by which an operator looks after a database: ``db upgrade``, ``db version``.
+"""``db upgrade`` and ``db version``, and the frame of a command line with such commands.
 
-Owns the shape of a command line such as ``kwapi-manage``'s, and how it says
-that something went wrong; what is done is the affair of
-:mod:`energybase.db.migration`.
+Owns how a command is added, run, and how its failure is printed.
+:mod:`energybase.db.migration` does what the commands say.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A configuration file, each line of it with its number.
+"""Reads a configuration file and keeps the line number of every section and option.
 
-Owns where a thing stands; what may stand there is :mod:`energybase.cli.options`'s.
-oslo.config's own reader forgets the lines, and stops at the first that is none.
+:mod:`energybase.cli.options` judges what is read.  oslo.config's own reader forgets
+the line numbers, and stops at the first line that it cannot read.
 """
 
 from __future__ import annotations

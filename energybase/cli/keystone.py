@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a service is told how to ask Keystone about tokens.
+"""Checks that a service is configured to validate tokens with Keystone.
 
-Owns what ``keystonemiddleware`` says only when the first request comes.
+``keystonemiddleware`` itself complains only at the first request.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``status upgrade check``: whether a release may be started on what is there.
+"""``status upgrade check``: can this release start on the present database and files?
 
-Owns oslo.upgradecheck, and the checks that several services share.  They look
-only: at the database, at files, at values; run them before the new release is
-started.
+Owns oslo.upgradecheck, and the checks that every product needs.  They change
+nothing; run them before the new release is started.
 """
 
 from __future__ import annotations
