@@ -181,10 +181,12 @@ class Endpoint:
         return self._inventory.get_hosts(properties)
 
     @transport.expected
-    def get_host_details(self, who: context.RequestContext, host_id: object) -> dict[str, Any]:
+    def get_host_details(
+        self, who: context.RequestContext, host_id: object = None
+    ) -> dict[str, Any]:
         """Return what is known of a host, by id or name."""
         if not isinstance(host_id, str) and not _is_id(host_id):
-            raise exception.RequestInvalid(where="host_id", reason="is a number or a name")
+            raise exception.RequestInvalid(where="host_id", reason="must be a number or a name")
         return self._inventory.get_host_details(host_id)  # type: ignore[arg-type]  # it is one
 
     @transport.expected
@@ -203,7 +205,7 @@ class Endpoint:
         if ids is None:
             return self._inventory.list_names()
         if not isinstance(ids, list) or not all(map(_is_id, ids)):
-            raise exception.RequestInvalid(where="ids", reason="is a list of numbers")
+            raise exception.RequestInvalid(where="ids", reason="must be a list of numbers")
         return self._inventory.list_names(ids)
 
 

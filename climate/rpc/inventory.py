@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What climate-inventory answers, as a class.
+"""Calls climate-inventory over RPC.
 
-Owns the names, arguments and shapes of its RPC, version 1.0.
+Owns the names, arguments and shapes of its calls, and their version.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from oslo_context import context
 from climate.rpc import transport as transports
 
 TOPIC = "climate.inventory"
+#: Of the newest call.
 VERSION = "1.0"
 
 
@@ -79,7 +80,7 @@ class InventoryAPI:
 
     def __init__(self, transport: Any, timeout_seconds: float = 20.0) -> None:
         self._client = transports.Client(
-            transport, TOPIC, VERSION, "climate-inventory", timeout_seconds
+            transport, TOPIC, transports.FIRST, "climate-inventory", timeout_seconds
         )
 
     def get_hosts(self, who: context.RequestContext, properties: str = "[]") -> list[int]:

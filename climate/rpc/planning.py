@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What climate-planning answers, as a class.
+"""Calls climate-planning over RPC.
 
-Owns the names, arguments and shapes of its RPC, version 1.0.  Whose lease it is
+Owns the names, arguments and shapes of its calls, and their version.  Whose lease it is
 comes from the request context; whether somebody may touch it is asked by the
 API before.  All times are whole epoch seconds, all periods half-open.
 """
@@ -16,6 +16,7 @@ from oslo_context import context
 from climate.rpc import transport as transports
 
 TOPIC = "climate.planning"
+#: Of the newest call.
 VERSION = "1.0"
 
 
@@ -83,7 +84,7 @@ class PlanningAPI:
 
     def __init__(self, transport: Any, timeout_seconds: float = 20.0) -> None:
         self._client = transports.Client(
-            transport, TOPIC, VERSION, "climate-planning", timeout_seconds
+            transport, TOPIC, transports.FIRST, "climate-planning", timeout_seconds
         )
 
     def make_proposal(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What climate-ranking answers, as a class.
+"""Calls climate-ranking over RPC.
 
-Owns the names, arguments and shapes of its RPC, version 1.0.
+Owns the names, arguments and shapes of its calls, and their version.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from oslo_context import context
 from climate.rpc import transport as transports
 
 TOPIC = "climate.ranking"
+#: Of the newest call.
 VERSION = "1.0"
 
 #: By flop/W of one more vCPU, at the present load, or of the whole host at its most.
@@ -69,7 +70,7 @@ class RankingAPI:
 
     def __init__(self, transport: Any, timeout_seconds: float = 20.0) -> None:
         self._client = transports.Client(
-            transport, TOPIC, VERSION, "climate-ranking", timeout_seconds
+            transport, TOPIC, transports.FIRST, "climate-ranking", timeout_seconds
         )
 
     def rank_hosts(

@@ -35,6 +35,8 @@ from energybase import repeat
 
 LOG = logging.getLogger(__name__)
 
+#: The version that a call needs unless it says another one.
+FIRST = "1.0"
 #: Whose exceptions are raised again where the call came from.
 _OURS = ["climate.exception", "energybase.exception", "kwapi.exception"]
 #: The floor's exceptions were Kwapi's one release ago, and a client of that release takes

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import oslo_messaging
 import pytest
 import sqlalchemy as sa
 from oslo_config import cfg
@@ -317,3 +318,9 @@ def test_capacities(known: Fixture) -> None:
         "cpus": [cpu, other, {}],
     }
     assert manager.Endpoint(inventory).list_capacities(WHO) == inventory.list_capacities()
+
+
+def test_a_call_without_a_host_is_the_callers_mistake(known: Fixture) -> None:
+    with pytest.raises(oslo_messaging.ExpectedException) as caught:
+        manager.Endpoint(known.inventory).get_host_details(WHO)
+    assert isinstance(caught.value.exc_info[1], exception.RequestInvalid)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 from oslo_context import context
 from oslo_messaging._drivers import common as rpc_common
 
+import climate
 from climate import exception
 from climate.inventory import manager as inventory_manager
 from climate.planning import manager as planning_manager
@@ -94,6 +97,22 @@ def served(transport: Any) -> Iterator[transports.Client]:
 @pytest.mark.parametrize(("api", "endpoint", "version"), SERVICES)
 def test_every_endpoint_says_its_version(api: Any, endpoint: Any, version: str) -> None:
     assert endpoint.target.version == version
+
+
+def test_these_are_all_endpoints() -> None:
+    found = {
+        value
+        for module in pkgutil.walk_packages(climate.__path__, "climate.")
+        if not module.name.startswith(("climate.wsgi.", "climate.db.alembic"))
+        for name, value in vars(importlib.import_module(module.name)).items()
+        if inspect.isclass(value) and name.endswith("Endpoint")
+    }
+    assert found == {endpoint for _, endpoint, _ in SERVICES}
+
+
+def test_an_endpoint_without_a_version_is_not_served(transport: Any) -> None:
+    with pytest.raises(AttributeError, match="target"):
+        transports.Server(transport, "climate.test", "here", object())
 
 
 @pytest.mark.parametrize(("api", "endpoint", "version"), SERVICES)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from energybase.db import migration
 from energybase.db import transaction
@@ -22,6 +23,7 @@ from kwapi.ceilometer import samples
 from kwapi.collector import collector
 from kwapi.history import store as histories
 from kwapi.history import writer as writers
+from kwapi.store import state
 from kwapi.store import store as stores
 from kwapi.store import tables
 from tests import conftest
@@ -99,6 +101,19 @@ def test_the_collector_counts_it_and_the_api_reads_it(
     assert (tallies["received"], tallies["dropped"]) == (1, 7)
     assert "malformed" not in tallies
     assert json.loads(store.get_probe_ids()[1]) == {"probe_ids": ["p", "q"]}
+
+
+@pytest.mark.parametrize("missing", measurement.DriverStatus._field_defaults)
+def test_a_row_of_another_release_is_read(conf: Any, store: stores.Store, missing: str) -> None:
+    """A collector of either release may have written what the API reads."""
+    text = next_release.widen_all(next_release.without(STATUS._asdict(), (), missing))
+    row = {"wattmeter": "pdu", "sender": "node-1", "reported_at": 1.5, "status": json.dumps(text)}
+    engine = transaction.build(conf, tables.SCHEMA.sqlite_file).writer.get_engine()
+    with engine.begin() as connection:
+        connection.execute(sa.insert(tables.DRIVERS), [row])
+    default = measurement.DriverStatus._field_defaults[missing]
+    status = STATUS._replace(**{missing: default})
+    assert store.list_drivers() == [state.DriverRow("node-1", 1.5, status)]
 
 
 def test_it_becomes_samples(transport: Any, store: stores.Store, sealed: dict[str, Any]) -> None:
