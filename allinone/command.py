@@ -22,10 +22,10 @@ from allinone import measuring
 from allinone.simulator import rack
 from climate import conf as climate_options
 from climate.cmd import api
-from climate.cmd import inventory
-from climate.cmd import planning
-from climate.cmd import ranking
 from climate.db import models
+from climate.inventory import service as inventory
+from climate.planning import service as planning
+from climate.ranking import service as ranking
 from climate.rpc import transport as transports
 from energybase import exception
 from energybase import service
@@ -102,9 +102,9 @@ def _build_climate(conf: cfg.ConfigOpts) -> list[service.Component]:
     engine = transaction.build(conf, models.SCHEMA.sqlite_file).writer.get_engine()
     migration.upgrade(engine, schema=models.SCHEMA)
     return [
-        *inventory.build(conf, transport),
-        *planning.build(conf, transport),
-        *ranking.build(conf, transport),
+        inventory.InventoryService(conf, transport),
+        planning.PlanningService(conf, transport),
+        ranking.RankingService(conf, transport),
         workers.build_server(api.build_app(conf, transport), conf, "lease_api"),
     ]
 

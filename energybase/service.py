@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every process does the same way: read its configuration, log, run, stop.
 
-Owns signals.  A component is anything with ``start``, ``stop`` and ``reload``;
-what it does is its own affair.
+Owns signals, and in what order components start, stop and reload.  A component
+is anything with these three methods; what it does is its own affair.
 """
 
 from __future__ import annotations
@@ -44,6 +44,48 @@ class Component(Protocol):
 
     def reload(self) -> None:
         """Take up what changed in the configuration; raise, and change nothing, if it is wrong."""
+
+
+class Group:
+    """The components of one service as one: started in order, stopped in reverse.
+
+    A service derives from it: it makes its components, hands them over in the
+    order to start them, and says in ``configure`` what a reload changes.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts, *components: Component) -> None:
+        """Start nothing yet.
+
+        :param conf: is read anew at a reload.
+        """
+        self._conf, self._components = conf, components
+
+    def start(self) -> None:
+        """Start the components; if one cannot, stop those before it."""
+        with contextlib.ExitStack() as started:
+            for component in self._components:
+                component.start()
+                started.callback(component.stop)
+            started.pop_all()
+
+    def stop(self) -> None:
+        """Stop the components, the last one first."""
+        for component in reversed(self._components):
+            component.stop()
+
+    def reload(self) -> None:
+        """Read the configuration files anew, and take up what changed.
+
+        :raises ConfigurationInvalid: some of it is wrong; everything stays as it was.
+        """
+        reread(self._conf)
+        self.configure(self._conf)
+
+    def configure(self, conf: cfg.ConfigOpts) -> None:
+        """Take up what is configured now: read and judge all of it, then change anything.
+
+        :raises ConfigurationInvalid: some of it is wrong; everything stays as it was.
+        """
 
 
 def prepare(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What climate-inventory, -planning and -ranking do alike: start, on a database and a broker.
+"""Runs a service that has a database and a broker, such as climate-planning.
 
-Owns what they refuse to start with.  Their parts are put together by their own
-modules.
+Owns what such a service refuses to start with.  Its parts are put together
+beside them, in its ``service`` module.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from energybase import exception
 from energybase import service
 from energybase.db import migration
 
-#: Returns the parts of a process, in the order to start them, on a transport.
-Build = Callable[[cfg.ConfigOpts, Any], list[service.Component]]
+#: Returns the service, not started, on a transport.
+Build = Callable[[cfg.ConfigOpts, Any], service.Component]
 
 
 def main(prog: str, build: Build, argv: Sequence[str] | None = None) -> int:
-    """Run the parts until a signal; return the exit status."""
+    """Run a service until a signal; return the exit status."""
     run = functools.partial(_run, prog, build, argv)
     return service.exit_status(prog, run, exception.EnergyException)
 
@@ -34,5 +34,5 @@ def main(prog: str, build: Build, argv: Sequence[str] | None = None) -> int:
 def _run(prog: str, build: Build, argv: Sequence[str] | None) -> int:
     conf = options.load(argv, prog)
     migration.require(conf, models.SCHEMA)
-    service.run(*build(conf, transports.get_transport(conf)))
+    service.run(build(conf, transports.get_transport(conf)))
     return 0

@@ -66,6 +66,9 @@ class Janitor:
         self._tending.stop()
         self._telling.stop()
 
+    def reload(self) -> None:
+        """Nothing to take up."""
+
     def tend(self) -> bool:
         """Have leases expire, start, end and be forgotten; return whether to go on as usual.
 

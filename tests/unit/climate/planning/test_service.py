@@ -14,6 +14,7 @@ from oslo_context import context
 from climate import conf as options
 from climate import exception
 from climate.cmd import planning
+from climate.planning import service as services
 from climate.rpc import planning as rpc
 from climate.rpc import transport as transports
 from energybase import exception as floor
@@ -44,7 +45,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     )
     planners.open_store(conf)
     transport = transports.get_transport(conf, "fake://")
-    (component,) = planning.build(conf, transport)
+    component = services.PlanningService(conf, transport)
     component.start()
     yield Running(component, rpc.PlanningAPI(transport, 30.0), path)
     component.stop()

@@ -12,7 +12,7 @@ from oslo_context import context
 
 from climate import conf as options
 from climate import exception
-from climate.cmd import inventory
+from climate.inventory import service as services
 from climate.rpc import inventory as rpc
 from climate.rpc import ranking as rankings
 from climate.rpc import transport as transports
@@ -68,7 +68,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     )
     planners.open_store(conf)
     transport = transports.get_transport(conf, "fake://")
-    (component,) = inventory.build(conf, transport)
+    component = services.InventoryService(conf, transport)
     ranking = transports.Server(transport, rankings.TOPIC, "host", NoRanking())
     ranking.start()
     component.start()
