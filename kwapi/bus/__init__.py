@@ -11,6 +11,8 @@ away.  What a message means is :mod:`kwapi.measurement`'s, who may send one is
     publisher   readings -> signed messages -> broker
     batch       what a listener hands over
     listener    broker -> verified messages -> handler
+    producer    a service that publishes: a publisher and its key
+    consumer    a service that listens: handlers, a listener and its keys
 
 Queues are durable and a message is acknowledged once whoever handles it is
 done with it.  One consumer, the collector, listens without a pool; every
