@@ -8,7 +8,6 @@ which runs Climate beside it.
 
 from __future__ import annotations
 
-import functools
 import os
 import secrets
 import time
@@ -27,10 +26,11 @@ from energybase.web import workers
 from kwapi import exception
 from kwapi.api import app
 from kwapi.bus import transport as transports
-from kwapi.cmd import collector
 from kwapi.cmd import drivers
-from kwapi.cmd import rrd
+from kwapi.collector import service as collector
 from kwapi.drivers import configuration
+from kwapi.history import service as history
+from kwapi.pages import app as pages
 from kwapi.store import store as stores
 from kwapi.store import tables
 
@@ -70,34 +70,30 @@ def build(conf: cfg.ConfigOpts) -> Parts:
     engine = transaction.build(conf, tables.SCHEMA.sqlite_file).writer.get_engine()
     migration.upgrade(engine, tables.SCHEMA)
     store = stores.open_store(conf)
-    publisher = drivers.build_publisher(conf, transport)
-    load = functools.partial(configuration.read, paths)
     web = workers.build_server(app.build_app(conf, store), conf, "api")
-    graphing, pages = _build_pages(conf, transport)
+    graphing, pages_url = _build_pages(conf, transport)
     components: list[service.Component] = [
         *([simulated] if simulated else []),
         web,
-        collector.Listening(conf, transport, store),
+        collector.CollectorService(conf, transport, store),
         *graphing,
-        publisher,
-        drivers.SigningKey(conf, publisher),
-        drivers.build_manager(conf, publisher, load),
+        *drivers.build(conf, transport, paths),
     ]
-    return Parts(components, web.url, store, simulated is not None, pages)
+    return Parts(components, web.url, store, simulated is not None, pages_url)
 
 
 def _build_pages(conf: cfg.ConfigOpts, transport: object) -> tuple[list[service.Component], str]:
     """Return what writes files and serves pages of them, and where, or why there are none."""
     try:
-        rrd.require_rrdtool(conf)
+        history.require_rrdtool(conf)
     except exception.ConfigurationInvalid as exc:
         # All else works without it, and not everybody may install it.
         return [], f"none, {exc.details['reason']}"
-    writing = rrd.Writing(conf, transport)
+    writing = history.HistoryService(conf, transport)
     if conf.rrd.workers == 0:
         return [writing], "none, [rrd] workers is 0"
     workers.require_safe(conf, "rrd")
-    web = workers.build_server(rrd.PROGRAM.build_app(conf), conf, "rrd")
+    web = workers.build_server(pages.open_app(conf), conf, "rrd")
     return [writing, web], web.url
 
 

@@ -225,9 +225,9 @@ def readings(timestamp: float, watts: float) -> Iterator[measurement.Reading]:
 
 def publisher_of(conf: Any) -> publishers.Publisher:
     """Return a running publisher as kwapi-drivers has it."""
-    from kwapi.cmd import drivers
+    from kwapi.bus import producer
 
-    publisher = drivers.build_publisher(conf, transports.get_transport(conf))
+    publisher = producer.Producer(conf, transports.get_transport(conf)).publisher
     publisher.start()
     return publisher
 

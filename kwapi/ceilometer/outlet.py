@@ -84,6 +84,9 @@ class Outlet:
         self._stopping.set()
         self._dropped.tell()
 
+    def reload(self) -> None:
+        """Nothing of its own; ``limits`` may be set."""
+
     def deliver(self, wanted: Sequence[samples.Sample]) -> None:
         """Return when the broker has all samples but those that are too old by then.
 

@@ -24,7 +24,7 @@ from energybase.db import migration
 from energybase.db import transaction
 from kwapi import conf as options
 from kwapi import exception
-from kwapi.bus import listener as listeners
+from kwapi.bus import consumer
 from kwapi.bus import transport as transports
 from kwapi.ceilometer import outlet as outlets
 from kwapi.ceilometer import publisher as publishers
@@ -40,46 +40,40 @@ LOG = logging.getLogger(__name__)
 _SQLITE_FILE = "kwapi-ceilometer.sqlite"
 
 
-class Publishing:
+class CeilometerService(consumer.Consumer):
     """Listener, counting, and the way to Ceilometer, as one component."""
 
     def __init__(
-        self, conf: cfg.ConfigOpts, transport: object, outlet: outlets.Outlet, store: stores.Store
+        self, conf: cfg.ConfigOpts, transport: Any, outlet: outlets.Outlet, store: stores.Store
     ) -> None:
-        self._conf, self._outlet = conf, outlet
+        """Prepare; connects to nothing yet.
+
+        :raises ConfigurationInvalid: there is no key, or it is not said which host a probe feeds.
+        """
+        self._outlet = outlet
         self._publisher = publishers.Publisher(outlet.deliver, publisher_options.rules_of(conf))
-        self._collector = collector.Collector(
+        counting = collector.Collector(
             store, collector_options.rules_of(conf), sink=self._publisher
         )
-        self._listener = listeners.Listener(
+        super().__init__(
+            conf,
             transport,
-            transports.verifier_of(conf),
-            self._collector.handle,
-            conf.bus.topic,
+            counting.handle,
+            outlet,
+            counting,
             pool=conf.ceilometer.pool,
-            batch_seconds=conf.ceilometer.flush_seconds,
-            max_batch=max(1, conf.bus.prefetch // 2),
+            flush_seconds=conf.ceilometer.flush_seconds,
         )
 
-    def start(self) -> None:
-        """Publish from now on."""
-        self._outlet.start()
-        self._collector.start()
-        self._listener.start()
+    def configure(self, conf: cfg.ConfigOpts) -> None:
+        """Take up the signing keys, what is sampled, and how much is sent.
 
-    def stop(self) -> None:
-        """Finish the batch under way, if Ceilometer and the store take it."""
-        self._outlet.stop()
-        self._collector.stop()
-        self._listener.stop()
-
-    def reload(self) -> None:
-        """Take up what is configured now: signing keys, what is sampled, and how much is sent."""
-        service.reread(self._conf)
-        verifier, rules = transports.verifier_of(self._conf), publisher_options.rules_of(self._conf)
-        self._listener.set_verifier(verifier)
+        :raises ConfigurationInvalid: some of it is wrong; everything stays as it was.
+        """
+        rules, limits = publisher_options.rules_of(conf), publisher_options.limits_of(conf)
+        super().configure(conf)
         self._publisher.use(rules)
-        self._outlet.limits = publisher_options.limits_of(self._conf)
+        self._outlet.limits = limits
 
 
 def build_outlet(conf: cfg.ConfigOpts) -> outlets.Outlet:
@@ -141,10 +135,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     conf = options.load(argv, "kwapi-ceilometer")
     transport = transports.get_transport(conf)
-    publishing = Publishing(conf, transport, build_outlet(conf), open_store(conf))
+    made = CeilometerService(conf, transport, build_outlet(conf), open_store(conf))
     # As in kwapi-collector: what is loaded by now stays to the end.
     gc.freeze()
-    service.run(publishing)
+    service.run(made)
     return 0
 
 

@@ -11,15 +11,15 @@ import functools
 import logging
 import resource
 import sys
-from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 
 from oslo_config import cfg
 
 from energybase import service
 from kwapi import conf as options
 from kwapi import exception
-from kwapi.bus import publisher as publishers
+from kwapi.bus import producer
 from kwapi.bus import transport as transports
 from kwapi.drivers import check
 from kwapi.drivers import configuration
@@ -41,45 +41,17 @@ _MANY = 10
 _BAR_WIDTH = 30
 
 
-def build_publisher(conf: cfg.ConfigOpts, transport: object) -> publishers.Publisher:
-    """Return what sends this process's readings."""
-    return publishers.Publisher(
-        transport,
-        transports.signer_of(conf),
-        conf.bus.topic,
-        window_seconds=conf.bus.window_seconds,
-        max_measurements=conf.bus.max_measurements_per_message,
-        max_kept=conf.bus.max_kept_measurements,
-    )
+def build(conf: cfg.ConfigOpts, transport: Any, paths: Sequence[str]) -> list[service.Component]:
+    """Return the parts, in the order to start them.
 
-
-def build_manager(
-    conf: cfg.ConfigOpts,
-    publisher: publishers.Publisher,
-    load: Callable[[], configuration.Configuration],
-) -> manager.Manager:
-    """Return what runs the drivers of a configuration."""
-    return manager.Manager(
-        load, publisher.publish, publisher.report, driver_options.options_of(conf)
-    )
-
-
-class SigningKey:
-    """Has the publisher sign with the key that is configured, also after a reload."""
-
-    def __init__(self, conf: cfg.ConfigOpts, publisher: publishers.Publisher) -> None:
-        self._conf, self._publisher = conf, publisher
-
-    def start(self) -> None:
-        """The publisher has its key."""
-
-    def stop(self) -> None:
-        """Nothing to end."""
-
-    def reload(self) -> None:
-        """Take up another key; what was signed with the one before is still good."""
-        service.reread(self._conf)
-        self._publisher.signer.use(*transports.signing_key_of(self._conf))
+    :param paths: of the files that name the wattmeters.
+    :raises ConfigurationInvalid: there is no key, or it is not said which one signs.
+    """
+    sending = producer.Producer(conf, transport)
+    load = functools.partial(configuration.read, paths)
+    publisher = sending.publisher
+    chosen = driver_options.options_of(conf)
+    return [sending, manager.Manager(load, publisher.publish, publisher.report, chosen)]
 
 
 def check_wattmeters(path: str, patience_seconds: float) -> int:
@@ -128,7 +100,5 @@ def _run(argv: Sequence[str] | None) -> int:
     allow_many_sockets()
     if conf.check:
         return check_wattmeters(conf.check, conf.drivers.hung_after_seconds)
-    publisher = build_publisher(conf, transports.get_transport(conf))
-    load = functools.partial(configuration.read, service.paths(conf))
-    service.run(publisher, SigningKey(conf, publisher), build_manager(conf, publisher, load))
+    service.run(*build(conf, transports.get_transport(conf), service.paths(conf)))
     return 0

@@ -22,10 +22,10 @@ from kwapi import exception
 from kwapi import signing
 from kwapi.bus import transport as transports
 from kwapi.ceilometer import publisher_options
-from kwapi.cmd import rrd
 from kwapi.drivers import configuration as wattmeters
 from kwapi.drivers import driver
 from kwapi.drivers import manager
+from kwapi.pages import app
 from kwapi.store import tables
 
 FILES = ("/etc/kwapi/kwapi.conf", "/etc/kwapi/drivers.conf")
@@ -40,7 +40,7 @@ def _require_keys(conf: cfg.ConfigOpts) -> None:
 
 def _require_pages(conf: cfg.ConfigOpts) -> None:
     workers.require_safe(conf, "rrd")
-    rrd.PROGRAM.build_app(conf)
+    app.open_app(conf)
 
 
 def _wattmeters_in(entries: Sequence[inifile.Entry]) -> Collection[str]:
