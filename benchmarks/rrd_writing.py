@@ -38,7 +38,7 @@ from kwapi import conf as options
 from kwapi import measurement
 from kwapi.history import index as indexes
 from kwapi.history import layout as layouts
-from kwapi.history import pipe as pipes
+from kwapi.history import rrdtool
 from kwapi.history import store as stores
 from tests.functional import audit
 from tests.servers import rrdcached
@@ -128,7 +128,7 @@ class Plain:
     def __init__(self, folder: Path, stack: contextlib.ExitStack) -> None:
         folder.mkdir()
         self.folder = folder
-        self._pipe = pipes.Pipe("rrdtool", folder)
+        self._pipe = rrdtool.Pipe("rrdtool", folder)
         stack.callback(self._pipe.close)
         create = layouts.DEFAULT.create
         begin = time.time() - 2000

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from energybase import clock as clocks
 from kwapi import exception
 from kwapi.history import layout as layouts
-from kwapi.history import pipe
+from kwapi.history import rrdtool
 from kwapi.history import updates
 
 LOG = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Files:
         self,
         directory: Path,
         layout: layouts.Layout,
-        tool: pipe.Pipe,
+        tool: rrdtool.Pipe,
         way: updates.Way,
         clock: clocks.Clock,
     ) -> None:
@@ -164,7 +164,7 @@ class Files:
         self.counts["removed"] += len(old)
         return old
 
-    def _judge(self, name: str, answer: pipe.Answer) -> layouts.Known | None:
+    def _judge(self, name: str, answer: rrdtool.Answer) -> layouts.Known | None:
         """Return what a file is, None if it had to be set aside."""
         try:
             if answer.error is not None:

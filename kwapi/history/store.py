@@ -22,8 +22,8 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.history import files as folders
 from kwapi.history import layout as layouts
-from kwapi.history import pipe
 from kwapi.history import rrdcached as daemons
+from kwapi.history import rrdtool
 from kwapi.history import updates
 
 LOG = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Store:
         :param rrdcached: socket of the one that writes; None to write directly.
         """
         self._layout, self._max_watts = layout, max_watts
-        self._tool = pipe.Pipe(program, directory)
+        self._tool = rrdtool.Pipe(program, directory)
         self._way: updates.Way = updates.Direct(self._tool)
         if rrdcached:
             self._way = updates.Cached(daemons.Client(rrdcached), directory)

@@ -18,8 +18,8 @@ from typing import Protocol
 from energybase import outage
 from kwapi import exception
 from kwapi.history import layout
-from kwapi.history import pipe
 from kwapi.history import rrdcached
+from kwapi.history import rrdtool
 
 LOG = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Way(Protocol):
 class Direct:
     """rrdtool writes; what is written is in the files."""
 
-    def __init__(self, tool: pipe.Pipe) -> None:
+    def __init__(self, tool: rrdtool.Pipe) -> None:
         self._tool = tool
 
     def update(self, values: Mapping[str, Sequence[str]]) -> dict[str, str]:
