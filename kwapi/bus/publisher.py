@@ -15,6 +15,7 @@ from typing import Any
 
 from energybase import clock as clocks
 from energybase import messaging
+from energybase import outage
 from energybase import repeat
 from kwapi import measurement
 from kwapi import signing
@@ -47,6 +48,13 @@ class Publisher:
         self._clock = clock or clocks.Clock()
         self._window_seconds = window_seconds
         self._max_measurements, self._max_kept = max_measurements, max_kept
+        self._outage = outage.Outage(
+            LOG,
+            "The broker takes no messages, keeping measurements: %(reason)s",
+            "The broker takes messages again after %(seconds).0f s",
+            level=logging.ERROR,
+            clock=self._clock,
+        )
         self._readings: collections.deque[measurement.Reading] = collections.deque()
         self._statuses: dict[str, measurement.DriverStatus] | None = None
         self._kept = 0
@@ -132,21 +140,15 @@ class Publisher:
         """Send one message, however long it takes, unless the process ends meanwhile."""
         payload = self._seal(body)
         backoff = clocks.Backoff(0.5, 10.0)
-        away_since: float | None = None
         while payload is not None and (fault := self._notify(payload)) is not None:
-            if away_since is None:
-                away_since = self._clock.monotonic()
-                LOG.error("The broker takes no messages, keeping measurements: %s", fault)
+            self._outage.begin(fault)
             if self._stopping.is_set():
                 return
             self._clock.wait(self._stopping, backoff.next())
         with self._lock:
             self._kept -= sum(len(reading.probes) for reading in body.readings)
-        if away_since is not None:
+        if self._outage.end():
             messaging.end_outage()
-            LOG.info(
-                "The broker takes messages again after %.0f s", self._clock.monotonic() - away_since
-            )
 
     def _seal(self, body: measurement.Body) -> dict[str, Any] | None:
         """Return the message to send; None if a driver's reading is nothing that can be said."""
