@@ -20,6 +20,7 @@ from energybase import clock
 from energybase import service
 from kwapi import conf as kwapi_conf
 from tests import depth as depths
+from tests import patience
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -120,7 +121,7 @@ class FakeClock(clock.Clock):
             self._now = now
 
 
-def wait(until: Callable[[], object], deadline_seconds: float = 60.0) -> None:
+def wait(until: Callable[[], object], deadline_seconds: float = patience.SECONDS) -> None:
     """Poll until something holds; the deadline is for what never will."""
     deadline = time.monotonic() + deadline_seconds
     while not until():

@@ -34,8 +34,8 @@ class Depth(NamedTuple):
 
 
 DEPTHS = {
-    "quick": Depth(examples=25, trials=1, all_combinations=False, timeout_seconds=300),
-    "ci": Depth(examples=100, trials=1, all_combinations=True, timeout_seconds=600),
+    "quick": Depth(examples=25, trials=1, all_combinations=False, timeout_seconds=600),
+    "ci": Depth(examples=100, trials=1, all_combinations=True, timeout_seconds=900),
     "thorough": Depth(examples=1000, trials=10, all_combinations=True, timeout_seconds=3600),
 }
 

@@ -29,6 +29,7 @@ from kwapi.drivers import configuration
 from kwapi.drivers import driver
 from kwapi.drivers import manager
 from tests import conftest
+from tests import patience
 
 
 class Device(abc.ABC):
@@ -222,9 +223,9 @@ class DriverContract:
 
 def wait(until: Callable[[], bool]) -> None:
     """Poll until it is so, with a generous deadline."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + patience.SECONDS
     while not until():
-        assert time.monotonic() < deadline, "not within 20 s"
+        assert time.monotonic() < deadline, "not within the deadline"
         time.sleep(0.01)
 
 

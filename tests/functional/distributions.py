@@ -14,6 +14,8 @@ import sys
 import venv
 from pathlib import Path
 
+from tests import patience
+
 TOP = Path(__file__).resolve().parents[2]
 _BUILD_SDIST = "import sys; from pbr import build; print(build.build_sdist(sys.argv[1]))"
 
@@ -73,7 +75,7 @@ class Environment:
             env=environ,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=patience.SECONDS,
             check=False,
         )
 

@@ -19,6 +19,7 @@ import requests
 
 from tests import answers
 from tests import code_blocks
+from tests import patience
 from tests.functional import test_one_process as one_process
 from tests.servers import scripts
 
@@ -39,7 +40,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[one_process.One
 
 def is_reported(system: one_process.OneProcess) -> bool:
     """Tell whether the API knows the rack's driver."""
-    answer = requests.get(f"http://127.0.0.1:{system.port}/v1/drivers/", timeout=30)
+    answer = requests.get(f"http://127.0.0.1:{system.port}/v1/drivers/", timeout=patience.SECONDS)
     return bool(answer.json()["drivers"])
 
 
@@ -70,7 +71,11 @@ class Reader:
             typed = typed.replace(default, own)
         typed = answers.ask_for_status(typed)
         done = subprocess.run(
-            ["bash", "-c", typed], capture_output=True, text=True, timeout=60, check=True
+            ["bash", "-c", typed],
+            capture_output=True,
+            text=True,
+            timeout=patience.SECONDS,
+            check=True,
         )
         self._remember(command.typed, done.stdout)
         return done.stdout

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from tests import patience
 from tests.servers import apis
 from tests.servers import processes
 
@@ -36,7 +37,7 @@ def start(folder: pathlib.Path, text: str) -> subprocess.CompletedProcess[str]:
     path = folder / "kwapi.conf"
     path.write_text(f"[DEFAULT]\nstate_path = {folder}\n{text}")
     command = [sys.executable, "-m", "kwapi.cmd.api", "--config-file", str(path)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, timeout=patience.SECONDS)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
@@ -74,14 +75,16 @@ def test_a_policy_file_that_cannot_be_read_is_refused(tmp_path: pathlib.Path) ->
 
 
 def test_it_serves_and_stops_on_sigterm(api: processes.ApiProcess) -> None:
-    assert requests.get(f"{api.url}v1/probes/A/w", timeout=30).json() == {"A": {"w": 107.3}}
+    assert requests.get(f"{api.url}v1/probes/A/w", timeout=patience.SECONDS).json() == {
+        "A": {"w": 107.3}
+    }
     assert api.stop() == 0
     with pytest.raises(requests.ConnectionError):
-        requests.get(api.url, timeout=30)
+        requests.get(api.url, timeout=patience.SECONDS)
 
 
 def test_the_answers_request_id_is_in_the_log(api: processes.ApiProcess) -> None:
-    answer = requests.get(f"{api.url}v1/probes/nobody", timeout=30)
+    answer = requests.get(f"{api.url}v1/probes/nobody", timeout=patience.SECONDS)
     lines = api.log.read_text().splitlines()
     told = [line for line in lines if answer.headers["X-OpenStack-Request-ID"] in line]
     assert any("energybase.web.errors" in line and "404" in line for line in told), lines
@@ -92,7 +95,7 @@ def test_a_process_that_is_killed_is_replaced(api: processes.ApiProcess) -> None
     before = workers_of(api)
     os.kill(min(before), signal.SIGKILL)
     wait_until(lambda: len(workers_of(api)) == 2 and workers_of(api) != before)
-    assert requests.get(api.url, timeout=30).ok
+    assert requests.get(api.url, timeout=patience.SECONDS).ok
 
 
 def test_sighup_takes_up_the_configuration(api: processes.ApiProcess) -> None:
@@ -104,7 +107,9 @@ def test_sighup_takes_up_the_configuration(api: processes.ApiProcess) -> None:
     api.path.write_text(text + section)
     api.process.send_signal(signal.SIGHUP)
     wait_until(lambda: len(workers_of(api)) == 2 and not workers_of(api) & before)
-    wait_until(lambda: requests.get(f"{api.url}v1/probes", timeout=30).status_code == 401)
+    wait_until(
+        lambda: requests.get(f"{api.url}v1/probes", timeout=patience.SECONDS).status_code == 401
+    )
 
 
 def test_the_wsgi_module_reads_its_own_directory(tmp_path: pathlib.Path) -> None:
@@ -122,7 +127,7 @@ print(request.get_response(api.application).status)
         env={**os.environ, "OS_KWAPI_CONFIG_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience.SECONDS,
         check=True,
     )
     assert '{"probes": {}}' in ended.stdout
@@ -145,7 +150,7 @@ def _title(pid: int) -> bytes:
 
 def wait_until(holds: Callable[[], bool]) -> None:
     """Return when it holds; fail if it never does."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + patience.SECONDS
     while True:
         try:
             if holds():

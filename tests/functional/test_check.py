@@ -14,6 +14,7 @@ import pytest
 
 from allinone.simulator import agent
 from allinone.simulator import rack
+from tests import patience
 from tests.servers import snmp_peers
 
 _COMMUNITY = "not-for-everybody"
@@ -32,7 +33,7 @@ def pdu() -> Iterator[agent.Agent]:
 def _check(path: Path, **streams: int) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("kwapi-drivers")), "--check", str(path)]
     settings = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-    return subprocess.run(command, text=True, timeout=120, **settings)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, text=True, timeout=patience.SECONDS, **settings)  # type: ignore[call-overload,no-any-return]
 
 
 def test_a_rack_that_answers(pdu: agent.Agent, tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ from typing import Any
 import pytest
 import requests
 
-_SECONDS = 60
+from tests import patience
+
+_SECONDS = patience.SECONDS
 #: Nobody answers at port 1.
 _AWAY = "transport_url = rabbit://guest:secret@127.0.0.1:1/\n"
 _NOAUTH = (

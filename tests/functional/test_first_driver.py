@@ -25,6 +25,7 @@ from energybase import clock as clocks
 from kwapi import measurement
 from kwapi.drivers import driver
 from tests import code_blocks
+from tests import patience
 from tests.contracts import driver as driver_contract
 from tests.servers import ports
 from tests.servers import scripts
@@ -190,7 +191,7 @@ class Site:
             env=self.environment(),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=patience.SECONDS,
         )
 
 
@@ -203,7 +204,7 @@ def installed(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # Without the registry: setuptools is here, and the driver asks for nothing.
     quiet = ["-q", "--no-deps", "--no-build-isolation", "--target", str(target)]
     pip = [sys.executable, "-m", *command.split(), *quiet]
-    subprocess.run(pip, cwd=source, check=True, timeout=240)
+    subprocess.run(pip, cwd=source, check=True, timeout=patience.SECONDS)
     return target
 
 
@@ -252,7 +253,7 @@ def test_it_publishes(site: Site, device: Strip) -> None:
         asked = curl.typed.split()[-1].replace(":9280/", f":{api}/")
 
         def ask() -> dict[str, Any]:
-            answer = requests.get(asked, timeout=30)
+            answer = requests.get(asked, timeout=patience.SECONDS)
             found: dict[str, Any] = answer.json().get("node-3", {})
             return found
 

@@ -20,11 +20,12 @@ from climate.rpc import inventory as rpc
 from climate.rpc import transport as transports
 from energybase import service
 from tests import conftest
+from tests import patience
 from tests.contracts import inventory
 from tests.fakes import nova as fake_nova
 from tests.servers import rabbitmq as broker
 
-_SECONDS = 60
+_SECONDS = patience.SECONDS
 WHO = context.RequestContext(project_id="p")
 
 

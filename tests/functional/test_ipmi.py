@@ -25,7 +25,7 @@ from tests import conftest
 from tests.contracts import driver as driver_contract
 from tests.servers import bmcs
 
-_TIMEOUT_SECONDS = 0.4
+_TIMEOUT_SECONDS = 1.0
 
 
 class _Bmc(driver_contract.Device):

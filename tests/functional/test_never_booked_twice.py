@@ -25,6 +25,7 @@ import sqlalchemy as sa
 from climate import states
 from climate.db import models
 from energybase.db import migration
+from tests import patience
 from tests.contracts import climate_database as given
 from tests.servers import databases
 from tests.servers import planner_worker
@@ -36,7 +37,7 @@ PLANNERS = 8
 WANTED = 3000
 _SECONDS = 20.0
 _KILLS = 8
-_DEADLINE_SECONDS = 60
+_DEADLINE_SECONDS = patience.SECONDS
 
 
 @pytest.fixture(params=["sqlite", *sorted(databases.SERVERS)])

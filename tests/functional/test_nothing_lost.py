@@ -34,8 +34,8 @@ CONSTANT_WATTS = 137
 OPTIONS = """
     [collector]
     flush_seconds = 0.3
-    # Longer than a busy machine holds up a driver.
-    max_gap_seconds = 10
+    # Longer than any machine holds up a driver: what was measured is billed.
+    max_gap_seconds = 600
 """
 
 

@@ -20,6 +20,7 @@ import pytest
 import requests
 
 from climate import states
+from tests import patience
 from tests.servers import ports
 from tests.servers import scripts
 
@@ -56,7 +57,9 @@ class OneProcess:
 
     def get(self, path: str) -> Any:
         """Return what the lease API answers well."""
-        answer = requests.get(f"http://127.0.0.1:{self.leases_port}{path}", timeout=30)
+        answer = requests.get(
+            f"http://127.0.0.1:{self.leases_port}{path}", timeout=patience.SECONDS
+        )
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -70,12 +73,12 @@ class OneProcess:
             f"http://127.0.0.1:{self.leases_port}/v1/leases/",
             data=text,
             headers={"Content-Type": "application/json"},
-            timeout=30,
+            timeout=patience.SECONDS,
         )
 
     def get_kwh(self) -> dict[str, float]:
         """Return the energy of each probe."""
-        answer = requests.get(f"http://127.0.0.1:{self.port}/v1/probes/", timeout=30)
+        answer = requests.get(f"http://127.0.0.1:{self.port}/v1/probes/", timeout=patience.SECONDS)
         return {name: probe["kwh"] for name, probe in answer.json()["probes"].items()}
 
     def wait_until_measured(self) -> None:
@@ -87,7 +90,11 @@ class OneProcess:
         for default, own in ((":9280/", self.port), (":1234/", self.leases_port)):
             command = command.replace(default, f":{own}/")
         done = subprocess.run(
-            ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=True
+            ["bash", "-c", command],
+            capture_output=True,
+            text=True,
+            timeout=patience.SECONDS,
+            check=True,
         )
         return json.loads(done.stdout)
 
@@ -191,8 +198,8 @@ def test_the_workshops_example(climate: OneProcess) -> None:
     # What it does not have to be: again.
     again = climate.lease(WORKSHOP).json()
     path = f"http://127.0.0.1:{climate.leases_port}/v1/leases/{again['id']}/"
-    assert requests.delete(path, timeout=30).status_code == 204
-    assert requests.get(path, timeout=30).status_code == 404
+    assert requests.delete(path, timeout=patience.SECONDS).status_code == 204
+    assert requests.get(path, timeout=patience.SECONDS).status_code == 404
 
 
 # ---- it is killed, and ended

@@ -27,6 +27,7 @@ import pytest
 import requests
 import yaml
 
+from tests import patience
 from tests.servers import openstack_shell
 from tests.servers import ports
 from tests.servers import scripts
@@ -78,8 +79,8 @@ def make_climate(folder: Path) -> tuple[scripts.Script, str, str]:
 
 
 def _is_ready(energy_url: str, lease_url: str) -> bool:
-    probes = requests.get(f"{energy_url}/probes/", timeout=30).json()["probes"]
-    ranked = requests.get(f"{lease_url}/ranking/", timeout=30).json()["hosts"]
+    probes = requests.get(f"{energy_url}/probes/", timeout=patience.SECONDS).json()["probes"]
+    ranked = requests.get(f"{lease_url}/ranking/", timeout=patience.SECONDS).json()["hosts"]
     scored = [each for each in ranked if each["score"]]
     return sorted(probes) == SERVERS and len(scored) == len(SERVERS)
 
@@ -100,9 +101,11 @@ def no_leases_left(rack: Rack) -> Iterator[None]:
     """Each test has the rack for itself."""
     yield
     for status in ("active", "confirmed", "proposed"):
-        answer = requests.get(f"{rack.lease_url}/leases/?limit=100&status={status}", timeout=30)
+        answer = requests.get(
+            f"{rack.lease_url}/leases/?limit=100&status={status}", timeout=patience.SECONDS
+        )
         for lease in answer.json()["leases"]:
-            requests.delete(f"{rack.lease_url}/leases/{lease['id']}/", timeout=30)
+            requests.delete(f"{rack.lease_url}/leases/{lease['id']}/", timeout=patience.SECONDS)
 
 
 def create(shell: Run, options: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import amqp
 import kombu
 import pytest
 
+from tests import patience
 from tests.servers import rabbitmq as broker
 
 
@@ -39,12 +40,12 @@ class Publisher(threading.Thread):
                     routing_key=self._queue.name,
                     declare=[self._queue],
                     delivery_mode="persistent",
-                    timeout=10,
+                    timeout=patience.SECONDS,
                 )
                 self.confirmed += 1
 
     def wait_confirmed(self, count: int) -> None:
-        give_up = time.monotonic() + 120
+        give_up = time.monotonic() + patience.SECONDS
         while self.confirmed < count:
             assert time.monotonic() < give_up, f"only {self.confirmed} of {count} confirmed"
             time.sleep(0.01)
@@ -74,7 +75,7 @@ def connect(url: str) -> kombu.Connection:
 
 def take_all(url: str, queue_name: str, count: int) -> list[int]:
     with connect(url) as link, link.SimpleQueue(queue_name) as queue:
-        taken = [queue.get(timeout=30) for _ in range(count)]
+        taken = [queue.get(timeout=patience.SECONDS) for _ in range(count)]
         for message in taken:
             message.ack()
     return [message.payload for message in taken]

@@ -36,10 +36,11 @@ from kwapi.store import state
 from kwapi.store import store as kwapi_store
 from kwapi.store import tables
 from tests import conftest
+from tests import patience
 from tests.contracts import inventory as inventory_contract
 from tests.servers import rabbitmq as broker
 
-_SECONDS = 60
+_SECONDS = patience.SECONDS
 _CPU = {
     "arch": "x86_64",
     "vendor": "Intel",

@@ -41,7 +41,7 @@ class Bmc(driver_contract.Device):
             "password": peers.PASSWORD,
             "ca_file": str(ca_file),
             "chassis": _CHASSIS,
-            "timeout_seconds": 0.7,
+            "timeout_seconds": 1.5,
         }
 
     def vanish(self) -> None:

@@ -23,6 +23,7 @@ from kwapi import measurement
 from kwapi.history import index as indexes
 from kwapi.history import layout as layouts
 from kwapi.history import store as stores
+from tests import patience
 from tests import rrd_files
 from tests.functional import audit as audits
 from tests.functional import test_collector_garbage as garbage
@@ -95,7 +96,7 @@ class Rrd:
             assert rrd_files.rrdtool(mine, "dump") == rrd_files.rrdtool(other, "dump"), probe
 
     def get(self, path: str) -> requests.Response:
-        return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=30)
+        return requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=patience.SECONDS)
 
 
 def wattmeters() -> str:
@@ -316,9 +317,10 @@ def test_the_one_process_shows_the_simulated_rack(climate: one_process.OneProces
     url = scripts_url(climate)
     assert url == f"http://127.0.0.1:{climate.pages_port}/"
     scripts.wait_until(
-        lambda: "server-8" in requests.get(f"{url}last/minute/", timeout=30).text, "all servers"
+        lambda: "server-8" in requests.get(f"{url}last/minute/", timeout=patience.SECONDS).text,
+        "all servers",
     )
-    picture = requests.get(f"{url}graph/minute/server-1/", timeout=30)
+    picture = requests.get(f"{url}graph/minute/server-1/", timeout=patience.SECONDS)
     assert picture.content.startswith(b"\x89PNG")
     assert climate.script.stop(signal.SIGINT) == 0
     assert "Traceback" not in climate.script.log
@@ -338,5 +340,5 @@ def test_the_one_process_runs_without_rrdtool(climate: one_process.OneProcess) -
     )
     climate.wait_until_measured()
     with pytest.raises(requests.ConnectionError):
-        requests.get(f"http://127.0.0.1:{climate.pages_port}/", timeout=30)
+        requests.get(f"http://127.0.0.1:{climate.pages_port}/", timeout=patience.SECONDS)
     assert climate.script.stop(signal.SIGINT) == 0

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests import patience
 from tests.servers import ports
 from tests.servers import rabbitmq as broker
 from tests.servers import sandbox
@@ -59,7 +60,9 @@ def started() -> Iterator[list[Sandboxed]]:
 def try_out(code: str) -> str:
     """Return what a program says that runs under the filter of kwapi-api."""
     command = [*_PREFIX, str(UNITS / "kwapi-api.service"), sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command, cwd=TOP, capture_output=True, text=True, check=False, timeout=patience.SECONDS
+    )
     return done.stdout + done.stderr
 
 
@@ -98,13 +101,17 @@ def test_everything_in_one_process(tmp_path: Path, started: list[Sandboxed]) -> 
     script.start()
     script.wait_for_log(r"Ctrl-C stops\.")
     base = f"http://127.0.0.1:{port}/v1/probes/"
-    scripts.wait_until(lambda: requests.get(base, timeout=30).json()["probes"], "probes")
+    scripts.wait_until(
+        lambda: requests.get(base, timeout=patience.SECONDS).json()["probes"], "probes"
+    )
     pages = f"http://127.0.0.1:{pages_port}/graph/minute/"
-    scripts.wait_until(lambda: requests.get(pages, timeout=30).status_code == 200, "a graph")
+    scripts.wait_until(
+        lambda: requests.get(pages, timeout=patience.SECONDS).status_code == 200, "a graph"
+    )
     answer = requests.post(
         f"http://127.0.0.1:{leases_port}/v1/leases/",
         json={"duration": 3600, "quantity": 1, "start_time": int(time.time()) + 60},
-        timeout=30,
+        timeout=patience.SECONDS,
     )
     assert answer.status_code in (200, 201), answer.text
     assert script.stop() == 0, script.log
@@ -164,7 +171,9 @@ def test_on_a_broker(rabbitmq: broker.RabbitMQ, tmp_path: Path, started: list[Sa
     started[2].wait_for_log("Serving http")
     url = f"http://127.0.0.1:{port}/v1/probe-ids/"
     wanted = {"probe_ids": ["a", "b"]}
-    scripts.wait_until(lambda: requests.get(url, timeout=30).json() == wanted, "both probes")
+    scripts.wait_until(
+        lambda: requests.get(url, timeout=patience.SECONDS).json() == wanted, "both probes"
+    )
     for script in started:
         assert script.stop() == 0, script.log
         assert "not permitted" not in script.log

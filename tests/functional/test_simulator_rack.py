@@ -40,6 +40,7 @@ from kwapi.drivers.redfish import driver as redfish_driver
 from kwapi.drivers.serial import wattsup
 from kwapi.drivers.snmp import driver as snmp
 from tests import conftest
+from tests import patience
 
 _NOW = 1_700_000_000.0
 _NAME = "server-1"
@@ -133,7 +134,7 @@ def ipmitool(port: int, *arguments: str, **environment: str) -> subprocess.Compl
         env={**os.environ, **given},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience.SECONDS,
     )
 
 
@@ -275,7 +276,7 @@ def test_requests_that_cannot_be_meant(
 ) -> None:
     """Refused, and the connection can be used on."""
     url = urllib.parse.urlsplit(meters.redfish.url)
-    connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=60)
+    connection = http.client.HTTPConnection(str(url.hostname), url.port, timeout=patience.SECONDS)
     auth = {"Authorization": "Basic a3dhcGk6bm90LXNlY3JldA=="}
     for _ in range(2):
         connection.request(method, path, body, auth)
@@ -328,7 +329,7 @@ def test_stopping_frees_everything() -> None:
         found.start()
         ports = list(found.bmcs.ports.values())
         url = urllib.parse.urlsplit(found.redfish.url)
-        idle = socket.create_connection((str(url.hostname), url.port), timeout=60)
+        idle = socket.create_connection((str(url.hostname), url.port), timeout=patience.SECONDS)
         assert ipmitool(ports[0], "chassis", "power", "status").returncode == 0
         found.stop()
         assert set(threading.enumerate()) == before
@@ -338,7 +339,7 @@ def test_stopping_frees_everything() -> None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
                 listener.bind(("127.0.0.1", port))
         with pytest.raises(ConnectionRefusedError):
-            socket.create_connection((str(url.hostname), url.port), timeout=60)
+            socket.create_connection((str(url.hostname), url.port), timeout=patience.SECONDS)
         assert not os.path.exists(found.serial.device)
     assert session.Session.bmc_handlers == known
 

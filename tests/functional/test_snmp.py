@@ -297,7 +297,7 @@ def test_a_device_goes_away_and_comes_back(make_driver: MakeDriver, version: str
     """Reading fails meanwhile; then a new session works, on the same engine."""
     pdu = make_agent(port=ports.find_udp())
     pdu.start()
-    driver = make_driver(pdu.port, version, timeout_seconds=0.5, retries=1)
+    driver = make_driver(pdu.port, version, timeout_seconds=1.0, retries=1)
     driver.open()
     before = driver.read()
     pdu.stop()

@@ -17,6 +17,7 @@ from allinone.simulator import agent
 from allinone.simulator import rack
 from kwapi.drivers import configuration
 from kwapi.drivers.snmp import driver as snmp
+from tests import patience
 from tests.servers import snmp_peers
 
 _EATON = ".1.3.6.1.4.1.534.6.6.7"
@@ -48,7 +49,7 @@ def run(tool: str, pdu: agent.Agent, *arguments: str) -> subprocess.CompletedPro
         [program, *options, "-t", "5", "-On", f"127.0.0.1:{pdu.port}", oid],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=patience.SECONDS,
         env={**os.environ, "MIBS": ""},
     )
 
@@ -128,7 +129,7 @@ def test_a_port_that_is_taken() -> None:
             [sys.executable, "-m", "allinone.simulator.command", "--port", str(taken)],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=patience.SECONDS,
         )
     assert process.returncode == 1
     assert f"UDP port {taken}" in process.stderr and "Traceback" not in process.stderr

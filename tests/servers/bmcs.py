@@ -27,10 +27,11 @@ from pyghmi.ipmi import bmc
 from pyghmi.ipmi.private import serversession
 from pyghmi.ipmi.private import session
 
+from tests import patience
 from tests.servers import ports
 
 USERNAME, PASSWORD = "kwapi", "kwapi-secret-1"
-_READY_SECONDS = 60.0
+_READY_SECONDS = patience.SECONDS
 _PROGRAMS = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 #: name, number, entity, m, b, r_exponent, unit, and whether it is ever scanned.

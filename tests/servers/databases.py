@@ -21,10 +21,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from tests import patience
 from tests.servers import ports
 
-_READY_SECONDS = 120
-_STOP_SECONDS = 60
+_READY_SECONDS = patience.SECONDS
+_STOP_SECONDS = patience.SECONDS
 
 
 class Server:

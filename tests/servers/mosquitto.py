@@ -22,9 +22,11 @@ from pathlib import Path
 from paho.mqtt import client as paho
 from paho.mqtt import enums
 
+from tests import patience
+
 READER, PLUGS = "kwapi", "plugs"
 PASSWORDS = {READER: "s3cret-of-the-reader", PLUGS: "plugs"}
-_READY_SECONDS = 60
+_READY_SECONDS = patience.SECONDS
 _PATH = "/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin"
 
 

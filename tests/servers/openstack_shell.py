@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 from typing import NamedTuple
 
-_PATIENCE_SECONDS = 120.0
+from tests import patience
+
+_PATIENCE_SECONDS = patience.SECONDS
 
 
 class Result(NamedTuple):

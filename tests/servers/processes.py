@@ -13,9 +13,10 @@ import time
 from oslo_config import cfg
 
 from kwapi.store import store
+from tests import patience
 from tests.servers import apis
 
-_SECONDS = 60
+_SECONDS = patience.SECONDS
 
 
 class ApiProcess:

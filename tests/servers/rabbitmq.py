@@ -20,11 +20,12 @@ from typing import Any
 
 import kombu
 
+from tests import patience
 from tests.servers import ports
 
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")
-_READY_SECONDS = 180
-_STOP_SECONDS = 60
+_READY_SECONDS = patience.SECONDS
+_STOP_SECONDS = patience.SECONDS
 _CONFIGURATION = """\
 listeners.tcp.1 = 127.0.0.1:{port}
 disk_free_limit.absolute = 50MB

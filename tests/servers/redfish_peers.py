@@ -21,10 +21,12 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests import patience
+
 ROOT = "/redfish/v1"
 USERNAME, PASSWORD = "kwapi", "redfish-secret-1"
 _SESSIONS = f"{ROOT}/SessionService/Sessions"
-_READY_SECONDS = 60.0
+_READY_SECONDS = patience.SECONDS
 
 _TOKENS = itertools.count(1)
 

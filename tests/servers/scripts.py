@@ -27,9 +27,10 @@ from oslo_config import cfg
 from energybase import service
 from kwapi import conf as options
 from kwapi.store import store
+from tests import patience
 
 #: No test asserts how long something takes; this only ends one that never would.
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = patience.SECONDS
 _POLL_SECONDS = 0.05
 
 _T = TypeVar("_T")

@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from tests import patience
 from tests.servers import ports
 
 SAMPLES = Path(__file__).parents[1] / "unit" / "kwapi" / "drivers" / "snmp" / "samples"
@@ -33,7 +34,7 @@ SNMPD_USERS = {
 _SNMPD_TYPES = {"2": "integer", "4": "octet_str", "65": "counter", "66": "uinteger"}
 _SYSTEM = "1.3.6.1.2.1.1."
 _SYS_DESCR, _SYS_OBJECT_ID = "1.3.6.1.2.1.1.1.0", "1.3.6.1.2.1.1.2.0"
-_READY_SECONDS = 120
+_READY_SECONDS = patience.SECONDS
 
 
 def read_recording(path: Path) -> dict[str, tuple[str, str]]:

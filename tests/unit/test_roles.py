@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who installs one extra of setup.cfg has all that the role's programs import.
+"""Each extra of setup.cfg brings everything that the programs of its role import.
 
 Owns which program is of which role.  The tests' own environment has every
 extra, so what the role's requirements do not bring is hidden here; that pip
-really installs them is :mod:`tests.functional.test_roles`'s.
+really installs them is tested by :mod:`tests.integration.test_roles`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 from packaging import requirements
+
+from tests import patience
 
 TOP = Path(__file__).resolve().parents[2]
 
@@ -103,7 +105,7 @@ def test_a_role_has_all_that_it_imports(role: str) -> None:
     assert "pytest" in hidden
     command = [sys.executable, "-c", _LOADER, ",".join(hidden), *modules_of(role)]
     done = subprocess.run(
-        command, cwd=TOP, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=TOP, capture_output=True, text=True, check=False, timeout=patience.SECONDS
     )
     assert done.returncode == 0, done.stderr[-3000:]
 

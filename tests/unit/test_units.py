@@ -18,6 +18,7 @@ import pytest
 
 from climate.cmd import readiness as climate_readiness
 from kwapi.cmd import readiness
+from tests import patience
 
 TOP = Path(__file__).resolve().parents[2]
 UNITS = sorted((TOP / "etc/systemd").glob("*.service"))
@@ -42,7 +43,11 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     program = shutil.which(command[0], path="/usr/bin:/usr/sbin:/bin:/sbin")
     assert program, f"{command[0]} is missing; Debian's packages are systemd and logrotate"
     return subprocess.run(
-        [program, *command[1:]], capture_output=True, text=True, check=False, timeout=120
+        [program, *command[1:]],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=patience.SECONDS,
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from energyclient.osc import arguments
+from tests import patience
 
 TOP = Path(__file__).resolve().parents[4]
 LEASE = "0b9f4a1e-6f0e-4a36-9a0f-0f5d5a1f3a52"
@@ -109,7 +110,11 @@ def test_an_interval(text: str, seconds: float) -> None:
 
 def run_python(text: str) -> Any:
     done = subprocess.run(
-        [sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", text],
+        capture_output=True,
+        text=True,
+        timeout=patience.SECONDS,
+        check=True,
     )
     return done.stdout
 

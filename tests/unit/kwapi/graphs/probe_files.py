@@ -19,6 +19,7 @@ from kwapi.graphs import tariff
 from kwapi.history import index
 from kwapi.history import layout
 from kwapi.history import rrdtool as reader
+from tests import patience
 
 PARIS = ZoneInfo("Europe/Paris")
 Samples = Sequence[tuple[float, float]]
@@ -63,7 +64,7 @@ def rrdtool(directory: Path, *commands: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=patience.SECONDS,
     )
     return done.stdout
 

@@ -12,6 +12,7 @@ import pytest
 
 from kwapi.graphs import cache as caches
 from tests import conftest
+from tests import patience
 
 
 def _count() -> tuple[Callable[[], bytes], Callable[[], int]]:
@@ -36,7 +37,7 @@ def test_a_hundred_threads_have_one_made(fake_clock: conftest.FakeClock) -> None
     def slow() -> bytes:
         # Until all others are at least about to ask.
         for _ in range(99):
-            assert waiting.acquire(timeout=60)
+            assert waiting.acquire(timeout=patience.SECONDS)
         return build()
 
     def ask(_: int) -> caches.Entry:
