@@ -131,8 +131,8 @@ def open_kwapi(conf: cfg.ConfigOpts) -> client.Client:
         return client.Client(client.open_without_token(conf[GROUP].kwapi_url, conf[GROUP].timeout))
     raise exception.ConfigurationInvalid(
         where=f"[{GROUP}]",
-        reason="where is Kwapi? auth_type with its options finds it in the catalog; kwapi_url is "
-        "one that needs no token",
+        reason="does not say how to reach Kwapi: set auth_type and its options to find it in "
+        "Keystone's catalog, or kwapi_url to one that needs no token",
     )
 
 
@@ -171,6 +171,6 @@ def _parse_probes(host: str, text: str) -> tuple[str, ...]:
     if not names or len(set(names)) < len(names):
         raise exception.ConfigurationInvalid(
             where=f"[{GROUP}] probes",
-            reason=f"host {host} has probes that differ, with a space between two",
+            reason=f"host {host} needs one or more different probes, with a space between two",
         )
     return names

@@ -24,19 +24,19 @@ from energybase.cli import configuration
 from energybase.db import migration
 from energybase.db import transaction
 
-#: What a check comes to.
+#: The outcome of a check.
 Result = upgradecheck.Result
 
 
 class Check(NamedTuple):
-    """One thing to look at; ``look`` returns a result, or raises ConfigurationInvalid: failure."""
+    """One row of the table; ``look`` returns its result; ConfigurationInvalid is a failure."""
 
     name: str
     look: Callable[[], Result]
 
 
 def run(checks: Sequence[Check]) -> int:
-    """Look at everything, print a table, and return the worst: 0, 1 or 2."""
+    """Run all checks, print a table, and return the worst result: 0, 1 or 2."""
     return int(_Commands(checks).check())
 
 
@@ -56,23 +56,23 @@ def fail(details: str) -> Result:
 
 
 def check_files(plan: configuration.Plan, paths: Sequence[str], command: str) -> Result:
-    """See whether the configuration files are right."""
+    """Check the configuration files."""
     mistakes = configuration.check(plan, paths)
     if mistakes:
-        return warn(f"{len(mistakes)} mistakes: `{command}` tells them.")
+        return warn(f"There are {len(mistakes)} mistakes: run `{command}`.")
     return succeed(", ".join(paths) or "None; the defaults hold.")
 
 
 def check_database(
     conf: cfg.ConfigOpts, schema: migration.Schema, group: str = "database"
 ) -> Result:
-    """See whether the schema is the one that this release works with."""
+    """Check that the schema is the one that this release works with."""
     engine = transaction.build(conf, schema.sqlite_file, group).writer.get_engine()
     newest = migration.get_newest_revision(schema)
     try:
         found = migration.get_revision(engine, schema)
     except exception.StoreUnavailable as exc:
-        return fail(f"The database cannot be asked: {exc.details.get('reason', exc)}.")
+        return fail(f"The database cannot be reached: {exc.details.get('reason', exc)}.")
     if found == newest:
         return succeed(f"Revision {found}.")
     if found is None:
@@ -81,22 +81,22 @@ def check_database(
 
 
 def check_broker(conf: cfg.ConfigOpts) -> Result:
-    """See whether messages outlive a restart of the broker.
+    """Check that messages outlive a restart of the broker.
 
     :param conf: with oslo.messaging's options, their defaults set as a service does.
     """
     if not (conf.transport_url or "rabbit:").startswith("rabbit:"):
-        return succeed("It is no RabbitMQ; see to it that it is durable.")
+        return succeed("The broker is not RabbitMQ: make sure that messages outlive its restart.")
     if not conf.oslo_messaging_rabbit.amqp_durable_queues:
         return warn(
-            "[oslo_messaging_rabbit] amqp_durable_queues is false: what waits in the broker is "
-            "lost when it restarts."
+            "[oslo_messaging_rabbit] amqp_durable_queues is false: messages that wait in the "
+            "broker are lost when it restarts."
         )
     return succeed()
 
 
 def check_policy(conf: cfg.ConfigOpts, rules: Sequence[policy.RuleDefault]) -> Result:
-    """See whether the policy file can be read, and changes rules that there are."""
+    """Check that the policy file can be read, and names rules that exist."""
     enforcer = policy.Enforcer(conf)
     enforcer.register_defaults(rules)
     path = conf.find_file(conf.oslo_policy.policy_file)
@@ -107,15 +107,19 @@ def check_policy(conf: cfg.ConfigOpts, rules: Sequence[policy.RuleDefault]) -> R
     except (ValueError, yaml.YAMLError, OSError) as exc:
         return fail(f"{path}: {_first_line(exc)}")
     if path.endswith(".json"):
-        return fail(f"{path}: that is JSON; `oslopolicy-convert-json-to-yaml` makes YAML of it.")
+        return fail(
+            f"{path}: JSON is not supported; convert it with `oslopolicy-convert-json-to-yaml`."
+        )
     if not enforcer.check_rules():
-        return fail(f"{path}: a rule is not defined, or is defined by itself; the log names it.")
+        return fail(
+            f"{path}: a rule refers to one that is not defined, or to itself; the log names it."
+        )
     unused = _list_unused(enforcer, [rule.name for rule in rules])
     return warn(f"{path}: {'; '.join(unused)}") if unused else succeed(f"{path}.")
 
 
 def _list_unused(enforcer: Any, names: Sequence[str]) -> list[str]:
-    """Return what is said of each rule that is none of ours, and that no other refers to."""
+    """Return a warning for each unknown rule that no other refers to."""
     ours = set(names)
     texts = [str(check) for check in enforcer.rules.values()]
     told = []

@@ -95,7 +95,7 @@ def check(engine: sa.Engine, schema: Schema) -> None:
 
 
 def require(conf: cfg.ConfigOpts, schema: Schema) -> None:
-    """Pass if the configured database's schema is right, or the database is away just now.
+    """Pass if the configured database's schema is right, or the database cannot be reached now.
 
     :raises SchemaOutdated: it is another one.
     :raises ConfigurationInvalid: there is no such database.
@@ -104,7 +104,7 @@ def require(conf: cfg.ConfigOpts, schema: Schema) -> None:
     try:
         check(engine, schema)
     except exception.StoreUnavailable as exc:
-        LOG.warning("The database is away just now: %s", exc.details.get("reason", exc))
+        LOG.warning("The database cannot be reached now: %s", exc.details.get("reason", exc))
     finally:
         # No connection may be shared with a process that is forked from here.
         engine.dispose()
@@ -129,8 +129,8 @@ def _require_mariadb(connection: sa.Connection) -> None:
     if dialect.name == "mysql" and not getattr(dialect, "is_mariadb", False):
         raise exception.ConfigurationInvalid(
             where="[database] connection",
-            reason="that is MySQL, which cannot tell `a` from `a ` in utf8mb4_bin; "
-            "MariaDB, PostgreSQL and SQLite will do",
+            reason="MySQL is not supported, since its utf8mb4_bin takes `a` and `a ` for one name; "
+            "use MariaDB, PostgreSQL or SQLite",
         )
 
 

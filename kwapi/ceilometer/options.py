@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator tells the pollsters: section ``[kwapi]`` of Ceilometer's configuration."""
+"""Options of the pollsters: group [kwapi] of Ceilometer's configuration."""
 
 from __future__ import annotations
 

@@ -91,13 +91,13 @@ def list_checks(conf: cfg.ConfigOpts) -> list[upgrade.Check]:
 
 
 def _check_keys(conf: cfg.ConfigOpts) -> upgrade.Result:
-    """See whether there are keys, long enough, and which one signs."""
+    """Check that there are keys, that they are long enough, and that one is named to sign."""
     transports.signing_key_of(conf)
     keys = transports.keys_of(conf)
     for key_id, key in keys.items():
         if len(key) < signing.KEY_BYTES:
             return upgrade.fail(
-                f"[bus] signing_keys: {key_id} has {len(key)} bytes, {signing.KEY_BYTES} are the "
-                "least; `kwapi-manage key generate` makes one."
+                f"[bus] signing_keys: key {key_id} has {len(key)} bytes and needs at least "
+                f"{signing.KEY_BYTES}; `kwapi-manage key generate` makes one."
             )
     return upgrade.succeed(f"{len(keys)}.")

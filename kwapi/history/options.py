@@ -76,6 +76,6 @@ def layout_of(conf: cfg.ConfigOpts) -> layouts.Layout:
     kept = tuple(dict.fromkeys(conf.rrd.consolidations))
     if "AVERAGE" not in kept:
         raise exception.ConfigurationInvalid(
-            where="[rrd] consolidations", reason="AVERAGE must be among them"
+            where="[rrd] consolidations", reason="must include AVERAGE"
         )
     return layouts.Layout(conf.collector.max_gap_seconds, kept)

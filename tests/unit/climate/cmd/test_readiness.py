@@ -83,7 +83,7 @@ def test_what_is_missing_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[s
     told = capsys.readouterr().out
     assert f"{path}:1: [nova]" in told
     assert "[keystone_authtoken] auth_type: is not set" in told
-    assert "[ranking]: where is Kwapi?" in told
+    assert "[ranking]: does not say how to reach Kwapi" in told
     assert check(path, "climate-planning") == 0
 
 

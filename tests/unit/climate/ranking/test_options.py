@@ -36,7 +36,7 @@ def test_performances(conf: cfg.ConfigOpts, tmp_path: Path) -> None:
 
 
 def test_where_is_kwapi(conf: cfg.ConfigOpts) -> None:
-    with pytest.raises(exception.ConfigurationInvalid, match=r"\[ranking\].*where is Kwapi"):
+    with pytest.raises(exception.ConfigurationInvalid, match=r"\[ranking\].*how to reach Kwapi"):
         options.open_kwapi(conf)
 
 
