@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a wish to a lease: which hosts match, when they are free, confirmed.
+"""Books a lease: finds the matching hosts, proposes them, confirms.
 
 Owns the order of the calls.  Whatever fails leaves nothing behind for good: a
 proposal nobody confirms expires by itself.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client says a host can compute, read from the members of a request's body.
+"""Parses the recorded performance of a host from the body of a request.
 
 Owns their names and types; every mistake names its member.
 """

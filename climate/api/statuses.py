@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the hosts of leases fare, as far as the inventory can say just now.
+"""Looks up the status of leases' hosts, as far as the inventory answers.
 
 Owns that a lease is shown also while climate-inventory is away.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text of a client's choosing: what may be kept, and how it may be told in a log."""
+"""Validates text of a client's choosing, and quotes it for logs."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def _identify_as_admin(app: WSGIApplication, conf: cfg.ConfigOpts) -> WSGIApplic
 
 def _identify_nobody(_app: WSGIApplication, conf: cfg.ConfigOpts) -> WSGIApplication:
     def refuse(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        raise errors.RequestRefused(401, "Who asks is not known here.")
+        raise errors.RequestRefused(401, "Authentication is required.")
 
     return refuse
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the drivers last said of themselves, judged by how long ago that was.
+"""Judges the state of drivers by the age of their last report.
 
 Owns the state ``unknown``: who no longer reports is neither running nor failing.
 """

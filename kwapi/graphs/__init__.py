@@ -5,9 +5,11 @@ Owns what is drawn and computed; serving it is :mod:`kwapi.pages`.
 
 ::
 
-    archive, sections, summary     files -> series of numbers, averages, energy
-    grouping, tariff               sums over probes, cost
+    archive, sections, summary     files -> sums, averages, energy
+    grouping, tariff, zone         groups of probes, cost, days
     graph, picture, palette, scale files -> images
     series                         files -> JSON
-    cache                          both, kept until a file has new content
+    syntax, shrink                 rrdtool's commands, Pillow
+    cache                          images and JSON, by content version
+    views                          the door: all that pages ask for
 """

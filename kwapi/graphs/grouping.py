@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many probes as a few groups, so that a stack of them can be read.
+"""Groups many probes into a few bands, so that a stack of them can be read.
 
 Pure.  Few probes stay single.  More are grouped as their operator thinks of
 them: by wattmeter; else by how their names begin; else the largest alone and

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a graph looks: rrdtool's arguments for its frame, its areas and its legend.
+"""Composes rrdtool's arguments for a graph: frame, areas and legend.
 
 Pure.  Owns sizes, fonts and the order of things; where the values come from is
 :mod:`kwapi.graphs.summary`'s.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Watts for people: a scale with round numbers, and values with few digits.
+"""Chooses a scale with round numbers, and writes watts with few digits.
 
 Pure.
 """

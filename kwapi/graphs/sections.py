@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rows of a file show a span of time, and which of them are summed up.
+"""Selects the rows of a file that show a span of time, and those that are summed up.
 
 Pure.  A row is there once its time is over: of the current week a year's
 archive knows nothing until Monday.  So what follows its last row is taken from

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Power as numbers: for charts that a browser draws, and for the totals.
+"""Power as JSON: series for charts that a browser draws, and totals.
 
 Owns their JSON and how rrdtool's is read.  The rows of a document are equally
 long but the last, which is as long as the current one has lasted so far.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""rrdtool's variables for a span of time, and what it sums up of them.
+"""Defines rrdtool's variables for a span of time, and reads the sums it makes of them.
 
 Owns which rows are added to what, pure: it makes rrdtool's arguments and reads
 what rrdtool prints.  Of probes that are grouped only the sums have names.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What rrdtool understands: its commands as lines, text in them, sums and steps.
+"""Writes rrdtool's commands: lines, quoted text, sums and steps.
 
 Pure.  Owns every quotation mark and backslash: names come from outside, and
 none of them may say more to rrdtool than what it is called.

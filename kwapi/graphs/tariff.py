@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a kWh costs at which hour of the day, where the meters are.
+"""The price of a kWh by hour of the day.
 
 Pure: owns the form of the option and its arithmetic.  Hours are those of a
 clock on the wall of a time zone: on the two days of the year when it is set,

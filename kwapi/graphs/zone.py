@@ -26,7 +26,8 @@ def find_zone(name: str | None) -> datetime.tzinfo:
             return zoneinfo.ZoneInfo(name)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as exc:
             raise exception.ConfigurationInvalid(
-                where="[rrd] time_zone", reason=f"{name!r} is no time zone, as Europe/Paris is"
+                where="[rrd] time_zone",
+                reason=f"must be the name of a time zone such as Europe/Paris, not {name!r}",
             ) from exc
     try:
         if name := os.environ.get("TZ", "").removeprefix(":"):

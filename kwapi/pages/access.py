@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may look at the pages without a token: by a proxy's word, or by a shared link.
+"""Authenticates visitors without a token: by a proxy's header, or by a shared link.
 
 Owns both of these doors and what must be configured for them.  Tokens and
 loopback are :mod:`energybase.web.pipeline`'s; what those who came in may read is

@@ -83,9 +83,9 @@ def read_wish(params: Mapping[str, str]) -> Wish:
     """
     text, order = params.get("q", "").strip(), params.get("sort", "name")
     if len(text) > _LONGEST_TEXT:
-        raise errors.RequestRefused(400, f"q is longer than {_LONGEST_TEXT} characters.")
+        raise errors.RequestRefused(400, f"q may have {_LONGEST_TEXT} characters at most.")
     if order not in ORDERS:
-        raise errors.RequestRefused(400, f"sort is one of {', '.join(ORDERS)}.")
+        raise errors.RequestRefused(400, f"sort must be one of {', '.join(ORDERS)}.")
     return Wish(text, order, _read_page(params.get("page", "1")))
 
 
@@ -113,7 +113,7 @@ def _sort(states: list[views.ProbeState], order: str) -> list[views.ProbeState]:
 
 def _read_page(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text[:9]) == int(text)):
-        raise errors.RequestRefused(400, "page is a number from 1.")
+        raise errors.RequestRefused(400, "page must be a whole number, 1 at least.")
     return int(text)
 
 

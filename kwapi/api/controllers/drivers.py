@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/v1/drivers/`` and ``/metrics``: how the measuring itself fares.
+"""``/v1/drivers/`` and ``/metrics``: the state of the wattmeters' drivers.
 
 Owns what these URLs answer; how drivers are judged is :mod:`kwapi.api.drivers`',
 the text for Prometheus :mod:`kwapi.api.metrics`'.

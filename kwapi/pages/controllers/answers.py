@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the probes a request means, and makes its response: for all controllers.
+"""Parses which probes a request means, and builds its response: for all controllers.
 
 Owns conditional answers with a date as well as a tag (RFC 9110, section 13).
 """

@@ -90,5 +90,5 @@ def _read(request: webob.Request, name: str, allowed: tuple[str, ...]) -> str:
     """Return one of few values; the first if none is asked for."""
     value: str = request.GET.get(name, allowed[0])
     if value not in allowed:
-        raise errors.RequestRefused(400, f"{name} is one of {', '.join(allowed)}.")
+        raise errors.RequestRefused(400, f"{name} must be one of {', '.join(allowed)}.")
     return value

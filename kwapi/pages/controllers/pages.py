@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/last/<period>/`` and ``/probe/<probe>/``: what people look at.
+"""``/last/<period>/`` and ``/probe/<probe>/``: the HTML pages.
 
 Owns what is on each page as it is first shown; scripts then keep it current.
 """

@@ -45,7 +45,9 @@ def test_the_configuration_decides(conf: cfg.ConfigOpts) -> None:
 def test_a_time_zone_that_is_none(conf: cfg.ConfigOpts) -> None:
     """It is told by the option's name."""
     conf.set_override("time_zone", "Mars/Olympus", "rrd")
-    with pytest.raises(exception.ConfigurationInvalid, match=r"\[rrd\] time_zone: 'Mars/Olympus'"):
+    with pytest.raises(
+        exception.ConfigurationInvalid, match=r"\[rrd\] time_zone: .*'Mars/Olympus'"
+    ):
         views.build(conf, lambda _ids: None, probe_files.StoppedClock(NOW))
 
 
