@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells a newcomer what there is to see, and every few seconds what is counted."""
+"""Prints the URLs to open, and every few seconds the totals of all probes."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Time as an argument, so that tests need not wait for it.
+"""The clock, an argument of whatever needs the time: tests set it and need not wait.
 
 Wall-clock time stamps measurements; monotonic time paces loops and times
 them out, since a wall clock may be set while we wait.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""oslo.messaging as every service of ours uses it: threads, a clear error, a quiet log.
+"""Sets up oslo.messaging for every service: threads, a clear error, a quiet log.
 
 Owns what a broker's URL may be, how an outage of it is told, and all that we use
 of oslo.messaging beyond its public interface; a test fails when a release

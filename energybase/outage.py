@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An outage, told once when it begins and once when it is over.
+"""Logs the outage of one thing once when it begins, and once when it is over.
 
 Owns when it is told.  What is told, and what happens meanwhile, is the affair
 of whoever meets it.

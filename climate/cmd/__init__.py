@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Climate's console scripts: each module puts the parts of one process together."""
+"""Climate's console scripts: each module runs one process."""

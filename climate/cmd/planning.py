@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""climate-planning: makes proposals, and sees to it that leases start and end.
+"""climate-planning: makes proposals, and starts and ends leases.
 
 Owns the command; its parts are :mod:`climate.planning.service`'s.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Brings what the source tells into the database, again and again.
+"""Copies the hosts of the source into the database at regular intervals.
 
 Owns when it is read, and what an operator is told of it.  Any number of
 services may do so at once; the store orders them.

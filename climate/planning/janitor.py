@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to leases without anybody asking: they start, end, expire, are told of, forgotten.
+"""Periodic work on leases: start, end, expire, notify, purge.
 
 Owns when it is looked for, and that nothing stops it.  It may run in every
 copy of the service: what is due is taken by one of them, in one transaction.

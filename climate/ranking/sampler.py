@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at every host's watts and load once a minute, and has them counted.
+"""Samples the watts and the load of every host once a minute, and stores the samples.
 
 Owns when, and what an operator is told of it.  Any number of services may do so
 at once: each looks, for it wants to know, and the store lets one of them count.

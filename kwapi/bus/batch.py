@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a listener hands over, and how a handler gives it back.
+"""A batch of verified messages, as a listener hands it to its handler.
 
 Owns no transport: whoever counts measurements need not know one.
 """

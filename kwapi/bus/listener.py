@@ -123,7 +123,7 @@ class _Dispatcher:
         except batches.Stopping:
             return set(incoming)
         except Exception:  # not the messages' fault: keep them, and give it time
-            LOG.exception("Messages cannot be handled, they are asked for again")
+            LOG.exception("Messages cannot be handled; they stay in the queue and are tried again")
             time.sleep(_REQUEUE_SECONDS)
             return set(incoming)
         return set()

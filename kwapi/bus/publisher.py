@@ -156,7 +156,7 @@ class Publisher:
             return self.signer.seal(measurement.encode(body), self._clock.time())
         except (TypeError, ValueError):
             wattmeters = ", ".join(sorted({reading.wattmeter for reading in body.readings}))
-            LOG.exception("A reading of one of %s cannot be sent, dropping them", wattmeters)
+            LOG.exception("Readings of %s are dropped: a value cannot be sent", wattmeters)
             return None
 
     def _notify(self, payload: dict[str, Any]) -> Exception | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sends samples to Ceilometer's notification agent, and waits while it takes none.
+"""Sends samples to Ceilometer's notification agent, and waits while it accepts none.
 
 Owns that the broker confirms what is sent, how many messages may wait for
 Ceilometer, and how it is told that none can be sent.  Nothing is kept here:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Turns what is counted into samples, and hands them over before it is stored.
+"""Makes samples of counted measurements, and sends them before the records are stored.
 
 Owns the order: counted in memory, sent, stored, acknowledged.  The first two
 are done again, alike, when the process ends before the third.  Which

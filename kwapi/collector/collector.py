@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Has every batch counted and stored before it is acknowledged.
+"""Counts and stores every batch before it is acknowledged.
 
 Owns the order of things: a batch is applied in memory, its effect handed to
 whoever else wants it, stored in one transaction, and only then given back as

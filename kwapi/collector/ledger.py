@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All records in memory, and what changed since they were stored.
+"""All records in memory, and their changes since they were last stored.
 
 Owns how a batch of messages becomes energy.  No I/O and no clock: it is given
 the time, and gives back the changes to store.

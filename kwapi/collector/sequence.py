@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which messages of a sender were taken, told by their sequence numbers.
+"""Knows by sequence numbers which messages of a sender were received.
 
 Pure.  A number above the highest so far is new, and what it skips is missing;
 a missing one may still come, late; any other was taken before.

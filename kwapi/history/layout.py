@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in a probe's file, and what such a file is called.
+"""The name and the contents of a probe's RRD file.
 
 Owns the one data source ``w`` and its archives, pure: it makes rrdtool's
 arguments and judges what rrdtool says of a file.  Who runs it is the store.

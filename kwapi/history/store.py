@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was measured, into one file per probe, by the measurement's own time.
+"""Writes measurements into one RRD file per probe, by the measurement's own time.
 
 Owns what is written and what is not: a value is written once, however often it
 is told, and never before one that the file has.  When nothing can be written

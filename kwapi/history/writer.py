@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Has every batch in the files before it is acknowledged, and tells what there is to show.
+"""Writes every batch into the files before it is acknowledged, and the index of probes.
 
 Owns the order of things, the index, and when files of silent probes go.  What
 comes twice is skipped by the store, so a batch may be given back at any moment.
