@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 from typing import NamedTuple
 
@@ -20,8 +21,11 @@ from climate.ranking import efficiency
 from climate.ranking import observed as observations
 from climate.ranking import performance
 from climate.ranking import power_model
-from climate.rpc import inventory as inventories
-from climate.rpc import ranking as rpc
+
+if TYPE_CHECKING:
+    # The shapes of what crosses alone: the modules load oslo.messaging.
+    from climate.rpc import inventory as inventories
+    from climate.rpc import ranking as rpc
 
 KWAPI = "kwapi"
 _NO_PERFORMANCE = performance.Performance(np.nan, "", "")
