@@ -24,9 +24,9 @@ from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import numbers
 from kwapi.drivers import parameters
-from kwapi.drivers.modbus import plan as modbus_plan
-from kwapi.drivers.modbus import profile as modbus_profile
-from kwapi.drivers.modbus import session as modbus_session
+from kwapi.drivers.modbus import plan
+from kwapi.drivers.modbus import profile
+from kwapi.drivers.modbus import session
 from kwapi.drivers.parameters import Parameter
 
 LOG = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Modbus(driver.Driver):
         ),
         Parameter("port", parameters.port, "its TCP port", 502),
         Parameter(
-            "framing", parameters.among(modbus_session.FRAMINGS),
+            "framing", parameters.among(session.FRAMINGS),
             "``'tcp'``, or ``'rtu'`` for RTU frames in TCP", "tcp",
         ),
         Parameter(
@@ -85,7 +85,7 @@ class Modbus(driver.Driver):
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
         own = self.given
-        self._line = modbus_session.find_line(own)
+        self._line = session.find_line(own)
         self._profile = _choose_profile(own["profile"], own["watts"], own["kwh"])
         self._table = _choose_table(self._profile, own["table"])
         if own["period_seconds"] is None:
@@ -93,17 +93,17 @@ class Modbus(driver.Driver):
         self.resolution_watts = self._table.resolution_watts or self._profile.resolution_watts
         self._parts = _parts(self.probes, own["outlets"], own["unit"])
         _require_rows(self._profile, self._table, self._parts)
-        self._plan = modbus_plan.make_plan(
+        self._plan = plan.make_plan(
             self._table.watts, self._table.kwh, self._parts, self._profile.max_registers
         )
-        self._session: modbus_session.Session | None = None
+        self._session: session.Session | None = None
         self._resting: dict[int, tuple[float, clocks.Backoff]] = {}
         self._introduced = False
 
     def open(self) -> None:
         """Connect; the first time also say what is doubtful about the map, and check it."""
         self._resting.clear()
-        self._session = modbus_session.Session(self._line)
+        self._session = session.Session(self._line)
         self._session.open()
         if not self._introduced:
             if self._profile.unproved:
@@ -120,23 +120,23 @@ class Modbus(driver.Driver):
         """Return what each probe's rows measure together."""
         if self._session is None:
             raise exception.WattmeterError(reason=f"{self._line.address} is not open")
-        return modbus_plan.measure(self._plan, self._ask(self._session, self._plan))
+        return plan.measure(self._plan, self._ask(self._session, self._plan))
 
     def close(self) -> None:
         """Disconnect."""
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        held, self._session = self._session, None
+        if held is not None:
+            held.close()
 
-    def _ask(self, session: modbus_session.Session, plan: modbus_plan.Plan) -> modbus_plan.Answers:
+    def _ask(self, opened: session.Session, wanted: plan.Plan) -> plan.Answers:
         """Return what the units answer; one that fails does not take the others along."""
-        answers: dict[modbus_plan.Block, Sequence[int]] = {}
+        answers: dict[plan.Block, Sequence[int]] = {}
         failure: exception.WattmeterError | None = None
-        units = [unit for unit in plan.blocks if not self._rests(unit)] or list(plan.blocks)
+        units = [unit for unit in wanted.blocks if not self._rests(unit)] or list(wanted.blocks)
         for unit in units:
             try:
-                answers.update({block: session.read(*block) for block in plan.blocks[unit]})
-            except modbus_session.ConnectionLost:
+                answers.update({block: opened.read(*block) for block in wanted.blocks[unit]})
+            except session.ConnectionLost:
                 raise
             except exception.WattmeterError as exc:
                 failure = failure or exc
@@ -163,16 +163,16 @@ class Modbus(driver.Driver):
         if self._resting.pop(unit, None):
             LOG.info("%s: unit %d answers again", self.wattmeter, unit)
 
-    def _check(self, session: modbus_session.Session) -> None:
+    def _check(self, opened: session.Session) -> None:
         """Compare the watts with what they should be by other registers, and log it."""
         if not self._table.check:
             return
         columns = (self._table.watts, self._table.check)
         rows = {str(part): (part,) for own in self._parts.values() for part in own}
-        plan = modbus_plan.make_plan(*columns, rows, self._profile.max_registers)
+        wanted = plan.make_plan(*columns, rows, self._profile.max_registers)
         try:
-            both = modbus_plan.compare(plan, self._ask(session, plan))
-        except modbus_session.ConnectionLost:
+            both = plan.compare(wanted, self._ask(opened, wanted))
+        except session.ConnectionLost:
             raise
         except exception.WattmeterError as exc:
             LOG.warning("%s: its watts cannot be checked: %s", self.wattmeter, exc)
@@ -211,8 +211,8 @@ class Modbus(driver.Driver):
         )
 
 
-def _choose_profile(name: Any, watts: Any, kwh: Any) -> modbus_profile.Profile:
-    profiles = modbus_profile.load_profiles()
+def _choose_profile(name: Any, watts: Any, kwh: Any) -> profile.Profile:
+    profiles = profile.load_profiles()
     if (name is None) == (watts is None):
         raise parameters.invalid(
             "profile or watts must say where the watts are; give one of them. "
@@ -223,42 +223,40 @@ def _choose_profile(name: Any, watts: Any, kwh: Any) -> modbus_profile.Profile:
             raise parameters.invalid("kwh goes with watts, not with a profile")
         return profiles[parameters.one_of("profile", name, sorted(profiles))]
     try:
-        return modbus_profile.generic(watts, kwh)
+        return profile.generic(watts, kwh)
     except (AttributeError, TypeError, ValueError) as exc:
         raise parameters.invalid(f"watts or kwh: {exc}") from exc
 
 
-def _choose_table(profile: modbus_profile.Profile, name: Any) -> modbus_profile.Table:
-    names = tuple(profile.tables)
-    return profile.tables[names[0] if name is None else parameters.one_of("table", name, names)]
+def _choose_table(known: profile.Profile, name: Any) -> profile.Table:
+    names = tuple(known.tables)
+    return known.tables[names[0] if name is None else parameters.one_of("table", name, names)]
 
 
 def _parts(
     probes: Sequence[str | None], outlets: Any, unit: int
-) -> dict[str, tuple[modbus_plan.Part, ...]]:
-    def parse(value: Any) -> modbus_plan.Part:
+) -> dict[str, tuple[plan.Part, ...]]:
+    def parse(value: Any) -> plan.Part:
         if isinstance(value, str):
             other, _, row = value.partition(".")
             if other.isdecimal() and row.isdecimal() and int(other) <= 255 and int(row):
-                return modbus_plan.Part(int(other), int(row))
+                return plan.Part(int(other), int(row))
         elif numbers.is_whole(value) and value > 0:
-            return modbus_plan.Part(unit, value)
+            return plan.Part(unit, value)
         raise ValueError(f"{value!r} is neither a row's number nor, as '2.7', unit and row")
 
-    return parameters.parts(
-        "outlets", probes, outlets, parse, lambda row, _: modbus_plan.Part(unit, row)
-    )
+    return parameters.parts("outlets", probes, outlets, parse, lambda row, _: plan.Part(unit, row))
 
 
 def _require_rows(
-    profile: modbus_profile.Profile,
-    table: modbus_profile.Table,
-    parts: Mapping[str, Sequence[modbus_plan.Part]],
+    known: profile.Profile,
+    table: profile.Table,
+    parts: Mapping[str, Sequence[plan.Part]],
 ) -> None:
     last = max((part.row for own in parts.values() for part in own), default=1)
     if table.size is not None and last > table.size:
         raise parameters.invalid(
-            f"row {last} is beyond the {table.size} that profile {profile.name} knows of"
+            f"row {last} is beyond the {table.size} that profile {known.name} knows of"
         )
     for column in (*table.watts, *table.kwh, *table.check):
         if column.at(last) + column.width > 1 << 16:

@@ -25,8 +25,8 @@ from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import library
 from kwapi.drivers import parameters
-from kwapi.drivers.mqtt import session as mqtt_session
-from kwapi.drivers.mqtt import topics as mqtt_topics
+from kwapi.drivers.mqtt import session
+from kwapi.drivers.mqtt import topics
 from kwapi.drivers.parameters import Parameter
 
 LOG = logging.getLogger(__name__)
@@ -50,21 +50,21 @@ class Value(NamedTuple):
 class Board:
     """What was heard: written by the session's thread, read by the driver's."""
 
-    def __init__(self, plugs: Mapping[mqtt_topics.Plug, mqtt_topics.Sources]) -> None:
+    def __init__(self, plugs: Mapping[topics.Plug, topics.Sources]) -> None:
         self._changed = threading.Condition()
         self._readers = dict(_readers(plugs))
-        self._values: dict[mqtt_topics.Source, Value] = {}
-        self._offline: set[mqtt_topics.Source] = set()
-        self._faults: dict[mqtt_topics.Source, str] = {}
+        self._values: dict[topics.Source, Value] = {}
+        self._offline: set[topics.Source] = set()
+        self._faults: dict[topics.Source, str] = {}
         self._new_fault: str | None = None
         self._heard = 0
 
     @property
-    def topics(self) -> list[str]:
+    def subscriptions(self) -> list[str]:
         """What to subscribe to."""
         return sorted(self._readers)
 
-    def take(self, message: mqtt_session.Message, timestamp: float, at: float) -> None:
+    def take(self, message: session.Message, timestamp: float, at: float) -> None:
         """Keep what a message says; one that cannot be read ends what its source said before."""
         with self._changed:
             for source in self._readers.get(message.topic, ()):
@@ -84,23 +84,23 @@ class Board:
             self._changed.wait_for(lambda: self._heard != heard, seconds)
             return self._heard
 
-    def fresh(self, source: mqtt_topics.Source | None, since: float) -> Value | None:
+    def fresh(self, source: topics.Source | None, since: float) -> Value | None:
         """Return the newest number of a source that arrived since then."""
         with self._changed:
             value = self._values.get(source) if source is not None else None
             return value if value is not None and value.at >= since else None
 
-    def is_offline(self, source: mqtt_topics.Source | None) -> bool:
+    def is_offline(self, source: topics.Source | None) -> bool:
         """Tell whether a plug, or the broker on its behalf, said that it is away."""
         with self._changed:
             return source in self._offline
 
-    def has_spoken(self, source: mqtt_topics.Source) -> bool:
+    def has_spoken(self, source: topics.Source) -> bool:
         """Tell whether anything came from a source, be it garbage."""
         with self._changed:
             return source in self._values or source in self._faults
 
-    def is_garbled(self, source: mqtt_topics.Source) -> bool:
+    def is_garbled(self, source: topics.Source) -> bool:
         """Tell whether what came last from a source cannot be read."""
         with self._changed:
             return source in self._faults
@@ -113,8 +113,8 @@ class Board:
 
     def _take(
         self,
-        source: mqtt_topics.Source,
-        message: mqtt_session.Message,
+        source: topics.Source,
+        message: session.Message,
         timestamp: float,
         at: float,
     ) -> None:
@@ -139,9 +139,9 @@ class Board:
 
 
 def _readers(
-    plugs: Mapping[mqtt_topics.Plug, mqtt_topics.Sources],
-) -> Iterator[tuple[str, tuple[mqtt_topics.Source, ...]]]:
-    by_topic: dict[str, dict[mqtt_topics.Source, None]] = {}
+    plugs: Mapping[topics.Plug, topics.Sources],
+) -> Iterator[tuple[str, tuple[topics.Source, ...]]]:
+    by_topic: dict[str, dict[topics.Source, None]] = {}
     for sources in plugs.values():
         for source in filter(None, sources):
             by_topic.setdefault(source.topic, {})[source] = None
@@ -201,18 +201,18 @@ class Mqtt(driver.Driver):
         self._max_age_seconds: float = (
             own["max_age_seconds"] or _MISSED_PERIODS * self.period_seconds
         )
-        self._broker = mqtt_session.find_broker(own)
+        self._broker = session.find_broker(own)
         self._parts = parameters.parts(
             "plugs",
             self.probes,
             own["plugs"],
-            mqtt_topics.plug,
-            lambda _, probe: mqtt_topics.Plug(probe),
+            topics.plug,
+            lambda _, probe: topics.Plug(probe),
         )
-        templates = mqtt_topics.templates(known, own, library.names("mqtt"))
+        templates = topics.templates(known, own, library.names("mqtt"))
         every = {plug for parts in self._parts.values() for plug in parts}
         self._sources = {plug: templates.of(plug) for plug in every}
-        self._session: mqtt_session.Session | None = None
+        self._session: session.Session | None = None
         self._board = Board(self._sources)
         self._heard = 0
         self._is_new = True
@@ -224,12 +224,12 @@ class Mqtt(driver.Driver):
             LOG.warning("%s: %s", self.wattmeter, unproved)
         board = self._board = Board(self._sources)
         self._heard, self._is_new = 0, True
-        self._session = mqtt_session.Session(
+        self._session = session.Session(
             self._broker,
             lambda message: board.take(message, self._clock.time(), self._clock.monotonic()),
             board.wake,
         )
-        self._session.open(board.topics)
+        self._session.open(board.subscriptions)
 
     def read(self) -> Mapping[str, measurement.Measurement]:
         """Wait for news, a little; return the newest of each plug that is not too old."""
@@ -251,9 +251,9 @@ class Mqtt(driver.Driver):
 
     def close(self) -> None:
         """Disconnect."""
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        held, self._session = self._session, None
+        if held is not None:
+            held.close()
 
     def _await_news(self) -> dict[str, measurement.Measurement]:
         """Return what is known; the first time wait until every plug said something."""
@@ -270,7 +270,7 @@ class Mqtt(driver.Driver):
     def _ends(self) -> bool:
         return self._stopping.is_set() or self._session is None or not self._session.is_connected
 
-    def _present(self) -> list[mqtt_topics.Source]:
+    def _present(self) -> list[topics.Source]:
         """Return where the power is of all plugs that are not known to be away."""
         return [
             self._sources[plug].watts
@@ -279,7 +279,7 @@ class Mqtt(driver.Driver):
             for plug in parts
         ]
 
-    def _is_away(self, parts: tuple[mqtt_topics.Plug, ...]) -> bool:
+    def _is_away(self, parts: tuple[topics.Plug, ...]) -> bool:
         return any(self._board.is_offline(self._sources[plug].online) for plug in parts)
 
     def _measure(self) -> Iterator[tuple[str, measurement.Measurement]]:
@@ -300,7 +300,7 @@ class Mqtt(driver.Driver):
                     ),
                 )
 
-    def _values(self, sources: list[mqtt_topics.Source | None], since: float) -> list[Value] | None:
+    def _values(self, sources: list[topics.Source | None], since: float) -> list[Value] | None:
         found = [self._board.fresh(source, since) for source in sources]
         values = [value for value in found if value is not None]
         return values if len(values) == len(sources) else None

@@ -18,8 +18,8 @@ from kwapi.drivers import driver
 from kwapi.drivers import library
 from kwapi.drivers import parameters
 from kwapi.drivers.parameters import Parameter
-from kwapi.drivers.prometheus import page as prometheus_page
-from kwapi.drivers.prometheus import series as prometheus_series
+from kwapi.drivers.prometheus import page
+from kwapi.drivers.prometheus import series
 
 _SCALES = ("scale", "energy_scale")
 #: What a preset may say of the choice of series, and what holds if it does not.
@@ -92,15 +92,15 @@ class Prometheus(driver.Driver):
         if own["period_seconds"] is None:
             self.period_seconds = float(known.get("period_seconds", 1.0))
         self.resolution_watts = known.get("resolution_watts")
-        self._page = prometheus_page.Page(
+        self._page = page.Page(
             own["url"],
-            prometheus_page.Auth(own["username"], own["password"], own["token"]),
+            page.Auth(own["username"], own["password"], own["token"]),
             own["ca_file"],
             own["timeout_seconds"],
             self._clock,
         )
         self._max_age_seconds: float = own["max_age_seconds"]
-        self._choice = prometheus_series.Choice(
+        self._choice = series.Choice(
             *_metrics(known, own),
             **{name: _prefer(own[name], known.get(name), usual) for name, usual in _CHOICES},
         )
@@ -114,9 +114,9 @@ class Prometheus(driver.Driver):
 
     def read(self) -> Mapping[str, measurement.Measurement]:
         """Return what the page shows for each probe."""
-        page, now = self._page.fetch(), self._clock.time()
+        text, now = self._page.fetch(), self._clock.time()
         try:
-            return dict(self._measure(page, now))
+            return dict(self._measure(text, now))
         except ValueError as exc:
             raise self._page.malformed(str(exc)) from exc
 
@@ -124,26 +124,24 @@ class Prometheus(driver.Driver):
         """Disconnect."""
         self._page.close()
 
-    def _measure(self, page: str, now: float) -> Iterator[tuple[str, measurement.Measurement]]:
+    def _measure(self, text: str, now: float) -> Iterator[tuple[str, measurement.Measurement]]:
         choice = self._choice
-        joules = self._choose_fresh(page, choice.joules, now)
+        joules = self._choose_fresh(text, choice.joules, now)
         if choice.watts is not None:
-            watts = self._choose_fresh(page, choice.watts, now)
+            watts = self._choose_fresh(text, choice.watts, now)
         else:
             watts = dict(self._rates(joules, now))
         for probe, keys in self._parts.items():
-            power = prometheus_series.total(watts, keys)
+            power = series.total(watts, keys)
             if power is not None:
-                energy = prometheus_series.total(joules, keys)
+                energy = series.total(joules, keys)
                 kwh = None if energy is None else energy[0] / _JOULES_PER_KWH
                 yield probe, measurement.Measurement(power[0], kwh, power[1])
 
-    def _choose_fresh(
-        self, page: str, metric: prometheus_series.Metric | None, now: float
-    ) -> prometheus_series.Values:
+    def _choose_fresh(self, text: str, metric: series.Metric | None, now: float) -> series.Values:
         if metric is None:
             return {}
-        found = prometheus_series.choose(page, metric, self._choice)
+        found = series.choose(text, metric, self._choice)
         return {
             key: (value, timestamp)
             for key, (value, timestamp) in found.items()
@@ -151,7 +149,7 @@ class Prometheus(driver.Driver):
         }
 
     def _rates(
-        self, joules: prometheus_series.Values, now: float
+        self, joules: series.Values, now: float
     ) -> Iterator[tuple[str, tuple[float, float | None]]]:
         """Yield the power at which each counter rose since it was last seen."""
         for key, (value, timestamp) in joules.items():
@@ -164,10 +162,10 @@ class Prometheus(driver.Driver):
             if value >= before and at > since:
                 yield key, ((value - before) / (at - since), timestamp)
 
-    def _parts_of(self, series: Any) -> dict[str, tuple[str, ...]]:
+    def _parts_of(self, given: Any) -> dict[str, tuple[str, ...]]:
         if self._choice.label is None:
             probes = {probe for probe in self.probes if probe is not None}
-            if series is not None or len(probes) > 1:
+            if given is not None or len(probes) > 1:
                 raise parameters.invalid("several probes need a label that tells them apart")
             return dict.fromkeys(probes, ("",))
 
@@ -176,7 +174,7 @@ class Prometheus(driver.Driver):
                 raise ValueError(f"{value!r} is no label's value, which is a text")
             return value
 
-        return parameters.parts("series", self.probes, series, parse, lambda _, probe: probe)
+        return parameters.parts("series", self.probes, given, parse, lambda _, probe: probe)
 
 
 def _prefer(given: Any, known: Any, usual: Any) -> Any:
@@ -188,7 +186,7 @@ def _prefer(given: Any, known: Any, usual: Any) -> Any:
 
 def _metrics(
     known: Mapping[str, Any], own: Mapping[str, Any]
-) -> tuple[prometheus_series.Metric | None, prometheus_series.Metric | None]:
+) -> tuple[series.Metric | None, series.Metric | None]:
     """Return the gauge of power and the counter of energy; parameters before the preset."""
     metric, energy = own["metric"], own["energy"]
     scales = own
@@ -202,5 +200,5 @@ def _metrics(
     return _metric(metric, scales["scale"]), _metric(energy, scales["energy_scale"])
 
 
-def _metric(name: str | None, scale: float | None) -> prometheus_series.Metric | None:
-    return None if name is None else prometheus_series.Metric(name, scale or 1.0)
+def _metric(name: str | None, scale: float | None) -> series.Metric | None:
+    return None if name is None else series.Metric(name, scale or 1.0)

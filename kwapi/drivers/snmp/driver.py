@@ -21,10 +21,10 @@ from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
 from kwapi.drivers import parameters
-from kwapi.drivers.snmp import client as snmp_client
+from kwapi.drivers.snmp import client
 from kwapi.drivers.snmp import parameters as snmp_parameters
-from kwapi.drivers.snmp import plan as snmp_plan
-from kwapi.drivers.snmp import profile as snmp_profile
+from kwapi.drivers.snmp import plan
+from kwapi.drivers.snmp import profile
 
 LOG = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Snmp(driver.Driver):
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
         own = self.given
-        self._endpoint = snmp_client.Endpoint(
+        self._endpoint = client.Endpoint(
             own["host"], own["port"], own["timeout_seconds"], own["retries"]
         )
         self._credentials = snmp_parameters.credentials(own)
@@ -55,78 +55,76 @@ class Snmp(driver.Driver):
         self._turn, self._turns = zlib.crc32(self.wattmeter.encode()), 1
         if self._profile is not None:
             self._take(self._profile)
-        self._client: snmp_client.SnmpClient | None = None
-        self._reader: snmp_client.ObjectReader | None = None
-        self._plan: snmp_plan.Plan | None = None
-        self._constants: dict[str, snmp_client.Value] = {}
-        self._counters: dict[str, snmp_client.Value] = {}
+        self._client: client.SnmpClient | None = None
+        self._reader: client.ObjectReader | None = None
+        self._plan: plan.Plan | None = None
+        self._constants: dict[str, client.Value] = {}
+        self._counters: dict[str, client.Value] = {}
         self._noted = ""
 
     def open(self) -> None:
         """Start a session, and see what the device is and how it arranges its rows."""
-        self._client = snmp_client.create_client(
-            self.given["client"], self._endpoint, self._credentials
-        )
+        self._client = client.create_client(self.given["client"], self._endpoint, self._credentials)
         self._client.open()
-        identity = snmp_client.ObjectReader(self._client, 2).read([_SYS_DESCR, _SYS_OBJECT_ID])
+        identity = client.ObjectReader(self._client, 2).read([_SYS_DESCR, _SYS_OBJECT_ID])
         self.device = _text(identity.get(_SYS_DESCR))
-        profile = self._profile or self._recognise(identity.get(_SYS_OBJECT_ID))
-        table = self._take(profile)
-        self._reader = snmp_client.ObjectReader(self._client, profile.max_objects)
-        strapping = self._find_strapping(profile, self._reader)
-        plans = [snmp_plan.make_plan(la, self._rows, strapping) for la in table.layouts]
+        known = self._profile or self._recognise(identity.get(_SYS_OBJECT_ID))
+        table = self._take(known)
+        self._reader = client.ObjectReader(self._client, known.max_objects)
+        strapping = self._find_strapping(known, self._reader)
+        plans = [plan.make_plan(la, self._rows, strapping) for la in table.layouts]
         self._plan = _choose_plan(self._reader, plans)
         self._require_watts(self._plan.layout)
         self._constants, self._counters = self._reader.read(self._plan.constants), {}
-        self.resolution_watts = snmp_plan.resolution_watts(
-            self._plan, self._constants, profile.resolution_watts
+        self.resolution_watts = plan.resolution_watts(
+            self._plan, self._constants, known.resolution_watts
         )
         self._note(self._plan.layout.note)
         self._warn_of_missing_rows(self._reader, table, strapping)
 
     def read(self) -> Mapping[str, measurement.Measurement]:
         """Return what each probe's outlets measure together."""
-        reader, plan = self._reader, self._plan
-        if reader is None or plan is None:
+        reader, wanted = self._reader, self._plan
+        if reader is None or wanted is None:
             raise exception.WattmeterError(reason=f"{self._endpoint} is not open")
-        values = self._read_values(reader, plan)
-        if not values and plan.probes:
+        values = self._read_values(reader, wanted)
+        if not values and wanted.probes:
             raise self._no_such_rows()
-        if len(self._constants) < len(plan.constants):
+        if len(self._constants) < len(wanted.constants):
             # An outlet that was not fitted at start may be by now.
-            absent = [oid for oid in plan.constants if oid not in self._constants]
+            absent = [oid for oid in wanted.constants if oid not in self._constants]
             self._constants.update(reader.read(absent))
-        return snmp_plan.measure(plan, values, self._constants)
+        return plan.measure(wanted, values, self._constants)
 
     def _read_values(
-        self, reader: snmp_client.ObjectReader, plan: snmp_plan.Plan
-    ) -> dict[str, snmp_client.Value]:
+        self, reader: client.ObjectReader, wanted: plan.Plan
+    ) -> dict[str, client.Value]:
         """Return watts and counters; those as they were when it is not their turn."""
         self._turn += 1
         if self._counters and self._turn % self._turns:
-            values = reader.read(plan.watts)
+            values = reader.read(wanted.watts)
             return {**values, **self._counters} if values else {}
-        values = reader.read((*plan.watts, *plan.counters))
-        self._counters = {oid: values[oid] for oid in plan.counters if oid in values}
+        values = reader.read((*wanted.watts, *wanted.counters))
+        self._counters = {oid: values[oid] for oid in wanted.counters if oid in values}
         return values
 
     def stop(self) -> None:
         """Ask the loop to end, without waiting for an answer that is on its way."""
         super().stop()
-        client = self._client
-        if client is not None:
-            client.abort()
+        held = self._client
+        if held is not None:
+            held.abort()
 
     def close(self) -> None:
         """End the session."""
-        client, self._client, self._reader = self._client, None, None
-        if client is not None:
-            client.close()
+        held, self._client, self._reader = self._client, None, None
+        if held is not None:
+            held.close()
 
-    def _recognise(self, sys_object_id: snmp_client.Value | None) -> snmp_profile.Profile:
-        profiles = snmp_profile.load_profiles()
+    def _recognise(self, sys_object_id: client.Value | None) -> profile.Profile:
+        profiles = profile.load_profiles()
         oid = sys_object_id if isinstance(sys_object_id, str) else ""
-        found = snmp_profile.find_by_sys_object_id(profiles.values(), oid)
+        found = profile.find_by_sys_object_id(profiles.values(), oid)
         if found is None:
             raise exception.WattmeterError(
                 reason=f"{self._endpoint} is no device we know, its sysObjectID is "
@@ -135,33 +133,30 @@ class Snmp(driver.Driver):
         LOG.info("%s: read as %s", self.wattmeter, found.name)
         return found
 
-    def _take(self, profile: snmp_profile.Profile) -> snmp_profile.Table:
+    def _take(self, known: profile.Profile) -> profile.Table:
         """Go at the profile's pace; return the table to read, at our voltage."""
         if self.given["period_seconds"] is None:
-            self.period_seconds = profile.period_seconds
+            self.period_seconds = known.period_seconds
         # Read more often than the device has new values, its counters only repeat.
-        self._turns = max(1, int(profile.period_seconds / self.period_seconds))
-        self.resolution_watts = profile.resolution_watts
-        if self._table not in profile.tables:
-            known = ", ".join(sorted(profile.tables))
+        self._turns = max(1, int(known.period_seconds / self.period_seconds))
+        self.resolution_watts = known.resolution_watts
+        if self._table not in known.tables:
+            names = ", ".join(sorted(known.tables))
             raise parameters.invalid(
-                f"table must be one of {known}, which profile {profile.name} has, "
-                f"not {self._table!r}"
+                f"table must be one of {names}, which profile {known.name} has, not {self._table!r}"
             )
-        table = profile.tables[self._table]
+        table = known.tables[self._table]
         volts = self.given["volts"]
         return table if volts is None else table.at_volts(volts)
 
-    def _find_strapping(
-        self, profile: snmp_profile.Profile, reader: snmp_client.ObjectReader
-    ) -> int:
+    def _find_strapping(self, known: profile.Profile, reader: client.ObjectReader) -> int:
         if self._strapping is not None:
             return self._strapping
-        oid = profile.strapping_oid
+        oid = known.strapping_oid
         found = reader.read([oid]).get(oid) if oid else None
-        return found if isinstance(found, int) else profile.strapping
+        return found if isinstance(found, int) else known.strapping
 
-    def _require_watts(self, layout: snmp_profile.Layout) -> None:
+    def _require_watts(self, layout: profile.Layout) -> None:
         """Refuse a device that does not tell, and cannot be made to tell, any watts."""
         reason = layout.refuse
         if layout.watts.unit == "A":
@@ -179,7 +174,7 @@ class Snmp(driver.Driver):
         self._noted = note
 
     def _warn_of_missing_rows(
-        self, reader: snmp_client.ObjectReader, table: snmp_profile.Table, strapping: int
+        self, reader: client.ObjectReader, table: profile.Table, strapping: int
     ) -> None:
         if table.size is None:
             return
@@ -203,24 +198,22 @@ class Snmp(driver.Driver):
         )
 
 
-def _choose_plan(
-    reader: snmp_client.ObjectReader, plans: Sequence[snmp_plan.Plan]
-) -> snmp_plan.Plan:
+def _choose_plan(reader: client.ObjectReader, plans: Sequence[plan.Plan]) -> plan.Plan:
     """Return the first plan that the device has values for.
 
     Else the first whose objects are there at least, else the first of all.
     """
     there = []
-    for plan in plans if len(plans) > 1 else ():
-        values = reader.read(plan.watts)
-        if snmp_plan.has_watts(plan, values):
-            return plan
+    for candidate in plans if len(plans) > 1 else ():
+        values = reader.read(candidate.watts)
+        if plan.has_watts(candidate, values):
+            return candidate
         if values:
-            there.append(plan)
+            there.append(candidate)
     return (*there, *plans)[0]
 
 
-def _text(value: snmp_client.Value | None) -> str | None:
+def _text(value: client.Value | None) -> str | None:
     """Return what a device says of itself, fit to be shown."""
     if not isinstance(value, bytes):
         return None

@@ -17,7 +17,7 @@ from kwapi.drivers import numbers
 from kwapi.drivers import parameters
 from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.snmp import client
-from kwapi.drivers.snmp import profile as snmp_profile
+from kwapi.drivers.snmp import profile
 
 Row = int | str
 
@@ -44,7 +44,7 @@ def _version(name: str, protocol: Any) -> str:
 
 def _oid(_name: str, value: Any) -> str:
     try:
-        return snmp_profile.parse_oid(value)
+        return profile.parse_oid(value)
     except ValueError as exc:
         raise parameters.invalid(str(exc)) from exc
 
@@ -146,7 +146,7 @@ def _password(name: str, value: Any) -> str | None:
 
 def choose_profile(
     own: Mapping[str, Any],
-) -> tuple[snmp_profile.Profile | None, str | None, int | None]:
+) -> tuple[profile.Profile | None, str | None, int | None]:
     """Return the profile, the table the OID is in, and the strapping index.
 
     The profile is None when the device is to be asked what it is, the table
@@ -161,18 +161,18 @@ def choose_profile(
     return _of_column(own["oid"], own["scale"], own["strapping"])
 
 
-def _named(name: Any) -> snmp_profile.Profile | None:
-    profiles = snmp_profile.load_profiles()
+def _named(name: Any) -> profile.Profile | None:
+    profiles = profile.load_profiles()
     return None if name is None else profiles[parameters.one_of("profile", name, sorted(profiles))]
 
 
 def _of_column(
     oid: str, scale: float | None, strapping: int | None
-) -> tuple[snmp_profile.Profile, str | None, int | None]:
-    match = snmp_profile.find_by_column(snmp_profile.load_profiles().values(), oid)
+) -> tuple[profile.Profile, str | None, int | None]:
+    match = profile.find_by_column(profile.load_profiles().values(), oid)
     if match is None or scale is not None:
         # A scale of the operator's own means a column we do not know.
-        return snmp_profile.generic(oid, 1.0 if scale is None else scale), None, strapping
+        return profile.generic(oid, 1.0 if scale is None else scale), None, strapping
     if match.strapping is not None and strapping not in (None, match.strapping):
         raise parameters.invalid(f"strapping {strapping} is not the one that oid {oid} ends in")
     own = strapping if match.strapping is None else match.strapping

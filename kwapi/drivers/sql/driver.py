@@ -29,7 +29,7 @@ from kwapi.drivers import library
 from kwapi.drivers import numbers
 from kwapi.drivers import parameters
 from kwapi.drivers.parameters import Parameter
-from kwapi.drivers.sql import session as sql_session
+from kwapi.drivers.sql import session
 
 LOG = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Sql(driver.Driver):
             self.period_seconds = float(known.get("period_seconds", 1.0))
         self.resolution_watts = known.get("resolution_watts")
         self._unproved: str | None = known.get("unproved")
-        self._database = sql_session.find_database(own)
+        self._database = session.find_database(own)
         self._zone = _zone(own["time_zone"])
         self._max_age_seconds: float = own["max_age_seconds"] or known.get(
             "max_age_seconds", _MAX_AGE_SECONDS
@@ -159,11 +159,11 @@ class Sql(driver.Driver):
         self._parts = parameters.parts(
             "keys", self.probes, own["keys"], _key, lambda _, probe: probe
         )
-        self._session: sql_session.Session | None = None
+        self._session: session.Session | None = None
 
     def open(self) -> None:
         """Connect."""
-        self._session = sql_session.Session(self._database)
+        self._session = session.Session(self._database)
         self._session.open()
         unproved, self._unproved = self._unproved, None
         if unproved:
@@ -184,9 +184,9 @@ class Sql(driver.Driver):
 
     def close(self) -> None:
         """Disconnect."""
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+        held, self._session = self._session, None
+        if held is not None:
+            held.close()
 
     def _read(self, names: list[str], rows: list[tuple[Any, ...]]) -> dict[str, Row]:
         # Databases differ in what they do to the case of a name.

@@ -36,7 +36,7 @@ def read(preset: str, payloads: dict[str, bytes], device: Any = "plug1") -> Any:
     for topic, payload in payloads.items():
         driver._board.take(session.Message(topic, payload, False), 1000.0,
                            driver._clock.monotonic())  # fmt: skip
-    return dict(driver._measure()), driver._board.topics
+    return dict(driver._measure()), driver._board.subscriptions
 
 
 @pytest.mark.parametrize(
