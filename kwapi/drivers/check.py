@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tries every wattmeter of a configuration once, and says what came of it.
+"""Tries every wattmeter of a configuration once, and reports the result of each.
 
 Owns the trying, many at once and none for ever, and the table that a
 technician acts on.  How a device is read is its driver's; what a section may

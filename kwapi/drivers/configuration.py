@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wattmeter sections of configuration files: read, checked, located.
+"""Reads the wattmeter sections of configuration files, and checks them.
 
 A section with the key ``driver`` is a wattmeter; its name is the wattmeter's.
 ``probes`` is a list and ``parameters`` a mapping, written as Python literals,
@@ -188,8 +188,8 @@ def _probes(probes: list[Any], where: str) -> tuple[str | None, ...]:
         ):
             raise exception.ConfigurationInvalid(
                 where=where,
-                reason=f"{probe!r} is no probe id: up to 255 letters, digits and any of "
-                ". _ : @ + ~ , = -, the first a letter or digit",
+                reason="a probe id must be up to 255 letters, digits and any of "
+                f". _ : @ + ~ , = -, the first a letter or digit, not {probe!r}",
             )
     return tuple(probes)
 

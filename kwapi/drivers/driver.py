@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of a wattmeter driver, and the only loop there is.
+"""The base class of wattmeter drivers: their contract, and the loop that all share.
 
 Owns opening, pacing, backing off and telling how it goes.  A subclass owns its
 device: it opens a session, reads it once, closes it.  Who starts drivers and
@@ -235,7 +235,7 @@ class Driver(threading.Thread, abc.ABC):
         reason = told[:_LONGEST_REASON]
         if self._status.state != FAILING:
             trace = None if expected else exc
-            LOG.warning("%s: %s; trying on", self.wattmeter, reason, exc_info=trace)
+            LOG.warning("%s: %s; retrying", self.wattmeter, reason, exc_info=trace)
             self._become(FAILING)
         self._status = self._status._replace(last_error=reason)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A wattmeter that needs no device: predictable for tests, random for trying out.
+"""The driver for no device: predictable for tests, random for trying out.
 
 Also the example to start a driver from.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known of devices and programs beforehand: files of YAML in each family's folder.
+"""Reads profiles and presets: what Kwapi knows of devices and programs beforehand.
 
 Owns reading them.  There are two kinds, by the parameters that name them: a
 *profile* says where a device keeps its values, a file for each in

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loads the drivers that the configuration names, and sees that they live.
+"""Starts a driver for each wattmeter of the configuration, and replaces hung ones.
 
 Owns starting, replacing and stopping drivers, and reporting how they fare.
 What a driver does with its device is :mod:`kwapi.drivers.driver`'s.
@@ -137,7 +137,7 @@ class Manager:
         if post and post.wattmeter and post.wattmeter.same_as(wattmeter):
             return
         if post:
-            LOG.info("%s: configured differently, starting anew", name)
+            LOG.info("%s: configuration changed, restarting", name)
             post.stop()
         self._posts[name] = _Post(wattmeter, self._make, self._options, self._clock, post)
         self._posts[name].check()
@@ -217,7 +217,7 @@ class _Post:
         if self._driver is not None and self._driver.is_alive():
             self._driver.join(max(0.0, seconds))
         if self.is_alive():
-            LOG.warning("%s: does not stop, left behind", self._vacant.wattmeter)
+            LOG.warning("%s: did not stop in time, abandoned", self._vacant.wattmeter)
 
     def _dismiss_if_useless(self, held: driver.Driver) -> None:
         busy_seconds = held.busy_seconds()
@@ -247,7 +247,7 @@ class _Post:
     def _vacate(self, reason: str) -> None:
         since = self._vacant.since
         if self._driver is not None or self._vacant.state != driver.FAILING:
-            LOG.error("%s: %s; it is started anew", self._vacant.wattmeter, reason)
+            LOG.error("%s: %s; restarting it", self._vacant.wattmeter, reason)
             since = self._clock.time()
         last_reading = self.status.last_reading
         self._driver = None

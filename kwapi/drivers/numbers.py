@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What counts as a number, in drivers.conf and in what devices say.
+"""Checks for numbers, in drivers.conf and in what devices answer.
 
 A bool is no number, although Python's is an int; infinity and NaN are none either.
 """

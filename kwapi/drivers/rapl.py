@@ -164,7 +164,7 @@ class Rapl(driver.Driver):
         # Not int() alone: it takes "1_000" and "-1" too.
         if not (text.isascii() and text.isdigit()):
             raise exception.MalformedAnswer(
-                address=str(path), reason=f"{text[:40]!r} is no count of microjoules"
+                address=str(path), reason=f"{text[:40]!r} is not a count of microjoules"
             )
         return int(text)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which texts in a section of drivers.conf are secrets, to be masked where it is shown.
+"""Finds the secrets in a section of drivers.conf, to be masked where it is shown.
 
 A parameter that its driver declares is a secret if it is declared so.  Of all
 others, and of what stands in a mapping, the name decides.

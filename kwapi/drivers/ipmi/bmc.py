@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked of a BMC, and what its answers mean.
+"""Requests to a BMC, and the meaning of its answers.
 
 Owns the commands: device, sensors, readings (IPMI 2.0, chapters 20, 33, 35)
 and power (DCMI 1.5, chapter 6.6).  What a sensor's bytes mean is

@@ -142,5 +142,5 @@ def _sensors(probes: Set[str], sensor: Any, sensors: Any) -> source.Sensors:
 
 def _sensor(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{value!r} is no name of a sensor")
+        raise ValueError(f"{value!r} is not the name of a sensor")
     return value.strip()

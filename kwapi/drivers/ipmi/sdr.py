@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a BMC says of its sensors, and which of them is the machine's power.
+"""Decodes a BMC's sensor records, and finds the sensor of the machine's power.
 
 Owns the bytes of IPMI's sensor data records (IPMI 2.0, chapter 43.1) and of
 readings (chapter 35.14), all functions of bytes.  Fetching them is

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One lasting session with a BMC, by IPMI over LAN, that never waits longer than told.
+"""A lasting IPMI session with a BMC, with a time-out on each request.
 
 Owns the session's life, its deadlines, and telling silence, refusal and
 garbage apart.  pyghmi speaks the protocol; what is asked, and what an answer
@@ -151,7 +151,7 @@ class Session:
     def _silent(self, silence: _Silence) -> exception.WattmeterError:
         if silence.unread:
             return exception.MalformedAnswer(
-                address=str(self._account), reason="it sends what is no answer by IPMI over LAN"
+                address=str(self._account), reason="it does not answer in IPMI over LAN"
             )
         return exception.WattmeterUnreachable(
             address=str(self._account),

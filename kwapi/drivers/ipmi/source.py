@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ways to read a machine's power from its BMC: DCMI, sensors, the program ipmitool.
+"""Reads a machine's power from its BMC: by DCMI, by sensors, or by ipmitool.
 
 Owns choosing between them and remembering the choice.  What is asked of a BMC
 and what it answers is :mod:`kwapi.drivers.ipmi.bmc`'s.

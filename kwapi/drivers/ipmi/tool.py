@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program ``ipmitool``, for BMCs that nothing else can talk to.
+"""Runs the program ``ipmitool``, for BMCs that pyghmi cannot talk to.
 
 Owns running it, with the password in its environment and never among its
 arguments, and reading what it prints.  A process for each reading costs many

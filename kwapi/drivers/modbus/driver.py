@@ -243,7 +243,7 @@ def _parts(
                 return plan.Part(int(other), int(row))
         elif numbers.is_whole(value) and value > 0:
             return plan.Part(unit, value)
-        raise ValueError(f"{value!r} is neither a row's number nor, as '2.7', unit and row")
+        raise ValueError(f"{value!r} is neither a row's number nor unit and row, such as '2.7'")
 
     return parameters.parts("outlets", probes, outlets, parse, lambda row, _: plan.Part(unit, row))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which Modbus registers are asked for in which request, and whose they are.
+"""Plans requests for Modbus registers, and makes watts of their contents.
 
 Pure.  What registers mean is :mod:`kwapi.drivers.modbus.profile`'s; asking for
 them :mod:`kwapi.drivers.modbus.session`'s.

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where Modbus devices keep their watts: profiles, read from ``profiles/*.yaml``.
+"""Profiles: in which registers a Modbus device keeps its watts.
 
-Owns the shape of a profile, and what a register's bits mean.  How registers
-are asked for is :mod:`kwapi.drivers.modbus.driver`'s.  A new device is a new file::
+They are read from ``profiles/*.yaml``.  Owns the shape of a profile, and what a
+register's bits mean.  How registers are asked for is
+:mod:`kwapi.drivers.modbus.driver`'s.  A new device is a new file::
 
     name: eastron-sdm                # as in the parameter ``profile``
     source: the maker's register list, 2019

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads registers through pymodbus, and says clearly why it could not.
+"""Reads Modbus registers through pymodbus, and explains failures.
 
 Owns the connection, its time-outs, and what each way of failing means.  Which
 registers are read is :mod:`kwapi.drivers.modbus.driver`'s.
@@ -239,7 +239,7 @@ class Session:
 
     def _unanswered(self, unit: int) -> exception.WattmeterError:
         if self._heard:
-            return self._malformed(unit, f"{self._said()}, are no whole Modbus answer")
+            return self._malformed(unit, f"{self._said()}, are not a whole Modbus answer")
         return exception.WattmeterUnreachable(
             address=self._name(unit), reason=f"nothing within {self._line_timeout():g} s"
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A connection to an MQTT broker through paho, that says clearly why there is none.
+"""A connection to an MQTT broker through paho.
 
 Owns the connection, its time-outs and its thread.  What messages mean is
 :mod:`kwapi.drivers.mqtt.driver`'s.  It does not connect again by itself: the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which topics a plug publishes to, and what number a payload holds.
+"""The topics of a plug, and the number in a payload.
 
 Owns topic templates and payloads; pure.  What known plugs publish is in
 ``presets.yaml``, listening is :mod:`kwapi.drivers.mqtt.driver`'s.
@@ -52,7 +52,7 @@ class Source(NamedTuple):
         try:
             value = json.loads(payload)
         except (ValueError, RecursionError) as exc:
-            raise ValueError(f"{_show(payload)} is no JSON") from exc
+            raise ValueError(f"{_show(payload)} is not JSON") from exc
         for key in self.path:
             if not isinstance(value, Mapping):
                 raise ValueError(f"{_show(payload)} has no {'.'.join(self.path)}")
@@ -65,7 +65,7 @@ class Source(NamedTuple):
 
     def _scaled(self, value: Any) -> float | None:
         if not numbers.is_number(value):
-            raise ValueError(f"{str(value)[:40]!r} is no number")
+            raise ValueError(f"{str(value)[:40]!r} is not a number")
         try:
             number = float(value) * self.scale
         except OverflowError as exc:
@@ -111,7 +111,7 @@ def templates(known: Mapping[str, Any], own: Mapping[str, Any], hint: str) -> Te
         found.of(Plug("device"))
     except (AttributeError, IndexError, KeyError, ValueError) as exc:
         raise parameters.invalid(
-            f"topic: {exc} stands for nothing; {{device}} and {{channel}} do"
+            f"topic: unknown placeholder {exc}; known are {{device}} and {{channel}}"
         ) from exc
     return found
 
@@ -125,11 +125,13 @@ def plug(value: Any) -> Plug:
         found = Plug(**value)
     else:
         found = Plug(value)
-    is_channel = isinstance(found.channel, int) and found.channel >= 0
+    is_channel = numbers.is_whole(found.channel) and found.channel >= 0
     if not isinstance(found.device, str) or not found.device or not is_channel:
-        raise ValueError(f"{value!r} is no plug: its name, or {{'device': 'strip', 'channel': 1}}")
+        raise ValueError(
+            f"a plug must be a name, or such as {{'device': 'strip', 'channel': 1}}, not {value!r}"
+        )
     if set(found.device) & set("+#"):
-        raise ValueError(f"{found.device!r} stands for many plugs; name one")
+        raise ValueError(f"{found.device!r} matches many plugs; name one")
     return found
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver for what a Prometheus exporter shows: power, or energy to take power from.
+"""The driver for Prometheus exporters: gauges of power, or counters of energy.
 
 Owns its parameters, and power as the rate of a counter.  Series are
 :mod:`kwapi.drivers.prometheus.series`'s, fetching the page
@@ -171,7 +171,7 @@ class Prometheus(driver.Driver):
 
         def parse(value: Any) -> str:
             if not isinstance(value, str):
-                raise ValueError(f"{value!r} is no label's value, which is a text")
+                raise ValueError(f"{value!r} is not a label's value, which is a text")
             return value
 
         return parameters.parts("series", self.probes, given, parse, lambda _, probe: probe)

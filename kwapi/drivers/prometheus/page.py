@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fetches a page over HTTP, and says clearly why it could not.
+"""Fetches a page of metrics over HTTP, and explains failures.
 
 Owns the connection, its time-outs and credentials.  What is on the page is
 :mod:`kwapi.drivers.prometheus.series`'s.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The series on a page of metrics: which are wanted, and what they add up to.
+"""Chooses series from a page of metrics, and adds them up.
 
 Pure.  What known exporters call theirs is in ``presets.yaml``.  An
 exporter's page may have ten thousand lines; only those wanted are parsed.
@@ -86,7 +86,7 @@ def choose(page: str, metric: Metric, choice: Choice) -> Values:
     found: Values = {}
     samples = read_samples(page, metric.name)
     if not samples:
-        raise ValueError(f"there is no {metric.name} among its {page.count(chr(10))} lines")
+        raise ValueError(f"its {page.count(chr(10))} lines have no {metric.name}")
     for labels, value, timestamp in samples:
         if any(labels.get(name) != wanted for name, wanted in choice.match.items()):
             continue
@@ -100,7 +100,9 @@ def choose(page: str, metric: Metric, choice: Choice) -> Values:
             value += found[key][0]
         found[key] = (value, timestamp)
     if not found:
-        raise ValueError(f"none of its {len(samples)} series of {metric.name} has {choice.match}")
+        raise ValueError(
+            f"no series of {metric.name}, of {len(samples)}, has the labels {choice.match}"
+        )
     return {key: (value * metric.scale, timestamp) for key, (value, timestamp) in found.items()}
 
 

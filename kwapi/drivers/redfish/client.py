@@ -133,7 +133,7 @@ class Client:
         except sushy_exceptions.SushyError as exc:
             raise self._malformed(_line(exc)) from None
         except _UNREADABLE as exc:
-            raise self._malformed(f"a document is no JSON, or is cut: {_line(exc)}") from None
+            raise self._malformed(f"a document is not JSON, or is cut: {_line(exc)}") from None
 
     def _lose(self, cause: BaseException) -> NoReturn:
         """Raise what a lost connection means."""

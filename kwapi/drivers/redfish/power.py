@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where Redfish keeps the power of a chassis: three places, by the age of the BMC.
+"""Finds and reads the power of a chassis in Redfish: in one of three places.
 
 Owns finding the place and reading its documents (DSP0266, DSP0268), given a
 way to get them.  Getting them is :mod:`kwapi.drivers.redfish.client`'s.
@@ -14,6 +14,7 @@ from typing import Any
 from typing import NamedTuple
 
 from kwapi import exception
+from kwapi.drivers import numbers
 from kwapi.drivers import parameters
 
 Document = dict[str, Any]
@@ -72,8 +73,8 @@ def number(name: str, value: object) -> float | None:
     """
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{name} is {value!r:.40}, which is no number")
+    if not numbers.is_number(value):
+        raise ValueError(f"{name} is {value!r:.40}, which is not a number")
     return float(value) if 0 <= value < math.inf else None
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A child process whose output is read, and of which nothing is left.
+"""Runs a child process, reads its output, and kills it reliably.
 
 Owns starting, reading and killing it.  It is started from a list of
 arguments, never by a shell, with little of our own environment.

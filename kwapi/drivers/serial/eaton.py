@@ -153,7 +153,7 @@ class EatonSerial(driver.Driver):
     def _ask_count(self) -> int:
         count = codec.number(self._ask(_COUNT))
         if count is None or not 1 <= count <= _MOST_OUTLETS:
-            raise self._port.malformed(f"{_COUNT} is no number from 1 to {_MOST_OUTLETS}")
+            raise self._port.malformed(f"{_COUNT} is not a number from 1 to {_MOST_OUTLETS}")
         last = max((outlet for own in self._rows.values() for outlet in own), default=0)
         if last > count:
             LOG.warning(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the console of an Eaton ePDU G3 says: text in, values out.
+"""Parses what the console of an Eaton ePDU G3 prints.
 
 Whether it prints watts or tenths of watts is in doubt: the manual's columns say dW, mA
 and cV, users take what is printed as W.  The rule: a decimal point means watts,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a meter says in lines of text: a line in, values out.
+"""Parses lines of text that meters print, by columns or by a pattern.
 
 Owns where in a line which outlet's values stand, by columns or by a pattern.
 Where lines come from is told by the drivers that use it.
@@ -131,7 +131,7 @@ class Pattern(Format):
         try:
             self._expression = re.compile(expression)
         except re.error as exc:
-            raise ValueError(f"is no regular expression: {exc}") from exc
+            raise ValueError(f"is not a regular expression: {exc}") from exc
         self._scale, self._kwh_scale = scale, kwh_scale
         groups = self._expression.groupindex.keys()
         strangers = [g for g in groups if not re.fullmatch(r"outlet|(w|kwh)([1-9]\d{0,3})?", g)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hears all that a talkative device says, while its driver waits for the next tick.
+"""Reads a device continuously on a thread of its own, until the driver asks.
 
 A serial line's buffer holds 4 kB, a tenth of a second of some meters: who
 reads it once a period reads old and broken news.  Owns the thread that reads

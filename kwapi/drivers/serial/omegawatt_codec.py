@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frames of an OmegaWatt box: bytes in, values out.
+"""Decodes the frames of an OmegaWatt box.
 
 All little-endian.  A mark of four bytes; the length of the body; the body: a
 number, the age of the window, its count of samples, three sums for voltages,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A serial line as drivers need it: bytes in, bytes out, and never for ever.
+"""A serial line, with a time-out on each read and write.
 
 Owns pyserial, its settings and its failures, which become ours.  What the
 bytes mean is each driver's codec's; reading on while the driver waits is

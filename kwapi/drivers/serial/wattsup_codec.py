@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The packets of a Watts Up? meter: bytes in, values out.
+"""Decodes the packets of a Watts Up? meter.
 
 ``#`` command ``,`` sub-command ``,`` count ``,`` arguments ``;`` in ASCII,
 anything between packets is noise.  By the vendor's protocol, version 4.4.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the SNMP driver asks of an SNMP library, and the patience devices need.
+"""The interface to SNMP libraries, and the reading of lists of objects.
 
 Owns the interface that :mod:`kwapi.drivers.snmp.with_pysnmp` and
 :mod:`kwapi.drivers.snmp.with_gufo` implement, the credentials they take, and how a

@@ -127,8 +127,8 @@ class Snmp(driver.Driver):
         found = profile.find_by_sys_object_id(profiles.values(), oid)
         if found is None:
             raise exception.WattmeterError(
-                reason=f"{self._endpoint} is no device we know, its sysObjectID is "
-                f"{oid or 'missing'}: give its oid, or a profile of {', '.join(sorted(profiles))}"
+                reason=f"{self._endpoint} is not a known device, its sysObjectID is "
+                f"{oid or 'missing'}: give oid, or a profile of {', '.join(sorted(profiles))}"
             )
         LOG.info("%s: read as %s", self.wattmeter, found.name)
         return found

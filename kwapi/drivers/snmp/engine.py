@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process's pysnmp engine, and the thread it lives on.
+"""The process's pysnmp engine, and its thread.
 
 An engine of pysnmp costs half a second and 5 MB to make and must be used by
 one thread only.  So the process has one, made when first needed, on an

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which objects of an SNMP device make which probe, and what they come to.
+"""Plans which objects an SNMP device is asked for, and makes watts of their values.
 
 Pure: a layout and rows in, OIDs out; values in, measurements out.  What a
 layout says is :mod:`kwapi.drivers.snmp.profile`'s, asking for the objects

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What SNMP devices call their watts: profiles, read from ``profiles/*.yaml``.
+"""Profiles: in which objects an SNMP device keeps its watts.
 
-Owns the shape of a profile and how one is found, by name, by sysObjectID or
-by the OID of a column.  A new device is a new file, no code::
+They are read from ``profiles/*.yaml``.  Owns the shape of a profile and how one
+is found: by name, by sysObjectID or by the OID of a column.  A new device is a
+new file, no code::
 
     name: eaton                      # as in the parameter ``profile``
     source: EATON-EPDU-MIB, ...      # where all this is written
@@ -162,7 +163,7 @@ def parse_oid(text: object) -> str:
     """
     match = _OID.fullmatch(text.strip()) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f"oid {text!r} is no OID in numbers, as '1.3.6.1.4.1.534'")
+        raise ValueError(f"oid must be an OID in numbers, such as '1.3.6.1.4.1.534', not {text!r}")
     return match[1]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SNMP through gufo-snmp, which is compiled: thirty times cheaper than pysnmp.
+"""SNMP through gufo-snmp, a compiled library: thirty times cheaper than pysnmp.
 
 Optional, the extra ``fast``.  Each client has a socket of its own and blocks
 its driver's thread only, since the library waits without Python's lock.

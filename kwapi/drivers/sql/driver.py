@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver for wattmeters whose values somebody else writes into a database.
+"""The driver for databases into which another program writes measurements.
 
 Owns what a query's rows mean: the probe, its watts, and when they were
 measured.  The query itself is the operator's.  How a database is asked, and

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks a database, reading only, and says clearly why it could not.
+"""Queries a database by a session that can only read, and explains failures.
 
 Owns the connection, its time-outs, and what the errors of each database mean.
 What rows say is :mod:`kwapi.drivers.sql.driver`'s.

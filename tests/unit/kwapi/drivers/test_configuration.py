@@ -60,8 +60,8 @@ def test_a_file_of_the_first_kwapi_loads_unchanged(tmp_path: Path) -> None:
         ("driver = Dummy\n", r"0.conf:2: \[pdu\] has no probes"),
         ("driver = Dummy\nprobes = 'A'\n", r"0.conf:3: \[pdu\] probes must be a list"),
         ("driver = Dummy\nprobes = ['A'\n", r"0.conf:3: \[pdu\] probes must be a list"),
-        ("driver = Dummy\nprobes = ['a/b']\n", r"'a/b' is no probe id"),
-        ("driver = Dummy\nprobes = [7]\n", r"7 is no probe id"),
+        ("driver = Dummy\nprobes = ['a/b']\n", r"a probe id must be .*, not 'a/b'"),
+        ("driver = Dummy\nprobes = [7]\n", r"a probe id must be .*, not 7"),
         (
             "driver = Dummy\nprobes = []\nparameters = {'password': 'hunter2'\n",
             r"0.conf:4: \[pdu\] parameters must be a mapping",

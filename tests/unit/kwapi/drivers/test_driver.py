@@ -110,7 +110,7 @@ def test_a_device_that_fails_and_comes_back_is_logged_once_each(
     made, readings = run(fake_clock, say(a=1.0), fail(away), fail(away), fail(away), say(a=2.0))
     said = [r.getMessage() for r in caplog.records if "no measurement" not in r.getMessage()]
     assert said == [
-        "pdu: 192.0.2.1 does not answer: time-out; trying on",
+        "pdu: 192.0.2.1 does not answer: time-out; retrying",
         "pdu: answers again after 7 s",
     ]
     assert len(readings) == 2

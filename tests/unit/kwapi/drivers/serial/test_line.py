@@ -133,7 +133,7 @@ def test_a_silent_meter_is_unreachable(device: Meter) -> None:
         ({"pattern": "(?P<w>.)"}, "given: pattern, columns"),
         ({"columns": 2}, "columns must be a list"),
         ({"columns": [0]}, "columns must be a whole number from 1 to 10000, not 0"),
-        ({"columns": None, "pattern": "(?P<w>"}, "pattern is no regular expression"),
+        ({"columns": None, "pattern": "(?P<w>"}, "pattern is not a regular expression"),
         ({"columns": None, "pattern": "(?P<watts>.)"}, "has a group 'watts'"),
         ({"columns": None, "pattern": "(.)"}, "no group for watts"),
         (

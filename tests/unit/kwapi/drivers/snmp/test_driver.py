@@ -58,7 +58,7 @@ def test_a_period_of_ones_own_stays() -> None:
             {"protocol": "3", "user": "ann", "priv_protocol": "ROT13"},
             "priv_protocol must be one of DES, AES, AES192, AES256, AES192C, AES256C, not 'ROT13'",
         ),
-        ({"oid": "watts"}, "no OID"),
+        ({"oid": "watts"}, "oid must be an OID in numbers"),
         ({"oid": OID, "profile": "eaton"}, "give one of them"),
         ({"oid": OID, "scale": 0}, "scale must be a number above 0, not 0"),
         ({"oid": f"{OID}.1", "strapping": 2}, "strapping 2"),

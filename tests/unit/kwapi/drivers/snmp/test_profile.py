@@ -109,7 +109,7 @@ def test_a_wrong_profile_is_told_where(text: str) -> None:
 @pytest.mark.parametrize("text", ("", "1", "1.3.6.1.4.x", "iso.3.6", None, 1.3))
 def test_what_is_no_oid(text: object) -> None:
     """Names and single numbers are none."""
-    with pytest.raises(ValueError, match="no OID"):
+    with pytest.raises(ValueError, match="must be an OID in numbers"):
         snmp_profile.parse_oid(text)
 
 
