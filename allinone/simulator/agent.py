@@ -131,7 +131,7 @@ class Agent:
     def drivers_conf(self, name: str = "rack-1-pdu") -> str:
         """Return the section of drivers.conf that reads this PDU."""
         parameters = {
-            "ip": self.host,
+            "host": self.host,
             "port": self.port,
             "protocol": "2c",
             "community": self._community,
