@@ -86,7 +86,7 @@ class Client:
             )
         except exceptions.HttpError as exc:
             # Kwapi's own answers do not raise: this was the request for a token.
-            reason = f"Keystone gives no token to ask Kwapi with: {_first_line(exc)}"
+            reason = f"Keystone issues no token for Kwapi: {_first_line(exc)}"
         except exceptions.ClientException as exc:
             reason = f"Kwapi does not answer: {_first_line(exc)}"
         else:
@@ -115,7 +115,7 @@ def _list(answer: requests.Response) -> list[tuple[str, Any]]:
             return list(listed.items())
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError):
         pass
-    raise ClientError(f"What {answer.url} answers is no list of probes.", answer.status_code)
+    raise ClientError(f"The answer of {answer.url} is not a list of probes.", answer.status_code)
 
 
 def _parse_probe(probe_id: str, told: dict[str, Any]) -> Probe | None:

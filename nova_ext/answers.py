@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers of Climate, kept while they are fresh, asked for by one at a time.
+"""A cache of Climate's answers: one call at a time for each question.
 
-Owns how long an answer is reused, that whoever wants the same answer at the
-same time waits for one call, and that nobody waits longer than was said.  What
-is asked, and what the answer means, is given.
+Owns how long an answer is reused, that threads with the same question wait for
+one call, and that no thread waits longer than the time-out.  The question, and what
+becomes of its answer, are arguments.  The only single-flight cache of ours that runs in
+Nova's process, hence none of energybase's: nova_ext imports climate.client alone.
 
-A call runs in a thread of its own: whoever waits for it can stop waiting, also
+A call runs in a thread of its own: a caller can stop waiting for it, also
 when the name server hangs or an answer trickles in.
 """
 
@@ -48,7 +49,7 @@ class Held(NamedTuple, Generic[_Value]):
 
 
 class Outage:
-    """Says once that Climate is away, and once that it is back.
+    """Logs once that Climate is away, and once that it is back.
 
     :param consequence: what happens meanwhile, as the end of a sentence.
     """
@@ -166,7 +167,7 @@ class Answers(Generic[_Key, _Value]):
         if answer.body is not None:
             return Held(self._understand(answer.body), answer.etag, now, answer.max_age_seconds)
         if held is None:
-            raise client.ClientError("Climate says that nothing has changed since nothing.")
+            raise client.ClientError("Climate answered 304 to a request without an entity tag.")
         return held._replace(asked_at=now, max_age_seconds=answer.max_age_seconds)
 
     def _keep(self, key: _Key, held: Held[_Value]) -> None:
@@ -179,11 +180,11 @@ class Answers(Generic[_Key, _Value]):
             return begun
         left_seconds = begun.started_at + self._timeout_seconds - self._monotonic()
         if not begun.over.wait(max(0.0, left_seconds)):
-            late = client.ClientError(f"It did not answer within {self._timeout_seconds:g} s.")
+            late = client.ClientError(f"Climate did not answer within {self._timeout_seconds:g} s.")
             self._outage.begin(late)
             raise late
         if begun.held is None:
-            raise begun.error or client.ClientError("It did not answer.")
+            raise begun.error or client.ClientError("Climate did not answer.")
         return begun.held
 
 

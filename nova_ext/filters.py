@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``LeaseFilter``: inside of a lease its hosts, outside only hosts that no lease has.
+"""``LeaseFilter`` for Nova's scheduler: a lease's hosts, or the hosts without a lease.
 
-Owns what Nova's scheduler is told; what Climate says is for
-:mod:`nova_ext.reservations`.  A host of Climate is a node of Nova
-(``hypervisor_hostname``).
+Owns what the filter returns and logs; :mod:`nova_ext.reservations` reads Climate's
+answers.  A host of Climate is a node of Nova (``hypervisor_hostname``).
 """
 
 from __future__ import annotations
@@ -86,8 +85,8 @@ def _get_project(spec_obj: Any) -> str:
 def _explain(spec_obj: Any, hosts: int, reason: str) -> None:
     """Log why no host passes, beside Nova's own "returned 0 hosts"."""
     LOG.info(
-        "No valid host by the LeaseFilter for instance %(instance)s of project %(project)s, "
-        "of %(hosts)d that came to it: %(reason)s",
+        "No valid host by the LeaseFilter for instance %(instance)s of project %(project)s: "
+        "it refused all %(hosts)d hosts that it was given. %(reason)s",
         {
             "instance": spec_obj.instance_uuid,
             "project": _get_project(spec_obj),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which hosts a server may have: those of its leases, or those that no lease has.
+"""The hosts that a server may have: those of its leases, or those that no lease has.
 
-Owns what the hint may look like, what is done when Climate is away, and the
+Owns the form of the hint, what the operator's ``on_error`` means, and the
 sentence that says why there is no host.  Knows nothing of Nova but names.
 """
 
@@ -97,7 +97,7 @@ class Reservations:
             reserved = self._reserved.get(None)
         except client.ClientError as exc:
             return self._do_without(exc)
-        return Allowed(None, reserved, "All hosts that are left are reserved.")
+        return Allowed(None, reserved, "Leases reserve all remaining hosts.")
 
     def _do_without(self, error: client.ClientError) -> Allowed:
         on_error = self._options.on_error
@@ -134,7 +134,7 @@ def parse_hint(hint: Any) -> Sequence[str]:
     if not isinstance(given, (list, tuple)) or not given:
         raise HintInvalid("must be the id of a lease, or a list of some")
     if len(given) > _MOST_LEASES:
-        raise HintInvalid(f"names {len(given)} leases; {_MOST_LEASES} are the most")
+        raise HintInvalid(f"names {len(given)} leases; at most {_MOST_LEASES} can be given")
     return list(dict.fromkeys(_parse_lease_id(text) for text in given))
 
 

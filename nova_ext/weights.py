@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``EfficiencyWeigher``: prefers the hosts that compute most for a watt.
+"""``EfficiencyWeigher`` for Nova's scheduler: prefers the hosts that compute most for a watt.
 
-Owns what a host weighs that has no figure; the figures are Climate's ranking.
+Owns the weight of a host, with a figure or without; Climate's ranking has the figures.
 
 As Nova does with other weights, the figures of a request's hosts are brought to
 0..1, the least efficient to 0, the most efficient to 1.  A host without a figure
@@ -87,7 +87,7 @@ class EfficiencyWeigher(weights.BaseHostWeigher):  # type: ignore[misc]
         return self._multiplier
 
     def _weigh_object(self, host_state: Any, weight_properties: Any) -> float:
-        """Return the weight of a host alone, which is nobody's better."""
+        """Return the weight of one host, which there is nothing to compare with."""
         return 0.0
 
 

@@ -67,7 +67,7 @@ OPTS = [
     cfg.ListOpt(
         "meters",
         default=["energy", "power"],
-        item_type=types.String(choices=["energy", "power", "hardware.ipmi.node.power"]),
+        item_type=types.String(choices=list(samples.METERS)),
         help="Which meters are sent: energy and power of each probe, and, as "
         "hardware.ipmi.node.power, the power of each host.",
     ),

@@ -184,7 +184,9 @@ class _Diary:
         if set(stale) != self._stale:
             self._note_stale(known, stale)
         if odd != self._odd:
-            LOG.warning("%s says of %d probes what cannot be; they are left out.", self._url, odd)
+            LOG.warning(
+                "%s answers impossible values for %d probes; they are left out.", self._url, odd
+            )
         self._stale, self._odd = set(stale), odd
 
     def _note_stale(self, known: int, stale: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from oslo_config import cfg
 
+from kwapi import measurement
 from kwapi.collector import ledger
 from kwapi.store import record
 
@@ -29,7 +30,7 @@ OPTS = [
     ),
     cfg.FloatOpt(
         "max_watts",
-        default=100_000.0,
+        default=measurement.MAX_WATTS,
         min=1.0,
         help="A probe that says more than this is not believed.",
     ),

@@ -167,7 +167,7 @@ def test_without_a_hint_servers_avoid_reserved_hosts(
     assert host_of(boot()) == "node-2"
     lease("node-1", "node-2", user="carol")
     time.sleep(_REUSED_SECONDS)
-    assert "All hosts that are left are reserved." in why_nowhere(nova, boot())
+    assert "Leases reserve all remaining hosts." in why_nowhere(nova, boot())
 
 
 def test_a_lease_made_a_second_ago_is_respected(

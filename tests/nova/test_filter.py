@@ -121,7 +121,7 @@ def test_garbage(
         (OTHERS, f"Lease '{OTHERS}' is not known."),
         (LATER, "The lease starts at 2030-01-01T00:00:00Z."),
         (MINE, "No host of the lease (node-1) is left"),
-        (None, "All hosts that are left are reserved."),
+        (None, "Leases reserve all remaining hosts."),
     ],
 )
 def test_reason_is_logged_once(

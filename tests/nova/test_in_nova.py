@@ -138,7 +138,7 @@ class _Outside(_Cloud):
         self._many_servers_one_call()
         self.climate.reserved = ["node-1", "node-2", "node-3"]
         self.boot("ERROR")
-        assert "All hosts that are left are reserved." in self.stdlog.logger.output
+        assert "Leases reserve all remaining hosts." in self.stdlog.logger.output
         self._rebuild_server(server, OTHER_IMAGE)
         self._climate_away()
 

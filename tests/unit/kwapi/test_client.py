@@ -136,7 +136,7 @@ def test_an_odd_probe_hides_no_other(api: Api, odd: dict[str, Any]) -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"probes": []}', {"probes": {"a": 1}}])
 def test_what_is_no_list_of_probes(api: Api, body: Any) -> None:
     api.body = body
-    with pytest.raises(client.ClientError, match=r"answers is no list of probes\.$"):
+    with pytest.raises(client.ClientError, match=r"is not a list of probes\.$"):
         open_client(api.url).get_probes()
 
 
@@ -166,7 +166,7 @@ def test_a_keystone_that_gives_no_token(api: Api) -> None:
     asking = client.Client(
         adapter.Adapter(sessions.Session(plugin, timeout=5), endpoint_override=f"{api.url}v1")
     )
-    with pytest.raises(client.ClientError, match=r"^Keystone gives no token to ask Kwapi with: "):
+    with pytest.raises(client.ClientError, match=r"^Keystone issues no token for Kwapi: "):
         asking.get_probes()
 
 

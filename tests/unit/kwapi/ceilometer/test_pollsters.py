@@ -233,9 +233,9 @@ def test_stale_probes_are_left_out_and_counted_once(
         (403, None, r"Kwapi answers 403 to http.* needs the role service or admin, or the role r"),
         (404, None, r"Kwapi answers 404 to http.*catalogue, the endpoint of the service type ene"),
         (503, None, r"Kwapi answers 503 to http\S+/v1/probes/\.$"),
-        (200, b"<html>", r"What http.* answers is no list of probes\."),
-        (200, b'{"probes": [1]}', r"What http.* answers is no list of probes\."),
-        (200, b"[" * 100_000, r"What http.* answers is no list of probes\."),
+        (200, b"<html>", r"The answer of http.* is not a list of probes\."),
+        (200, b'{"probes": [1]}', r"The answer of http.* is not a list of probes\."),
+        (200, b"[" * 100_000, r"The answer of http.* is not a list of probes\."),
     ],
 )
 def test_an_answer_that_cannot_be_used_is_one_clear_line(
@@ -329,7 +329,7 @@ def test_odd_probes_are_left_out_and_counted(
     sent = {one["resource_id"]: one["resource_metadata"] for one in agent.poll()}
     assert set(sent) == {"a", "odd-extras"}
     assert set(sent["odd-extras"]) == {"probe", "host", "measured_at"}
-    assert log.take() == [f"{kwapi.url} says of 4 probes what cannot be; they are left out."]
+    assert log.take() == [f"{kwapi.url} answers impossible values for 4 probes; they are left out."]
 
 
 def test_hosts_as_the_operator_says(
