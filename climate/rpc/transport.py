@@ -111,9 +111,11 @@ class _Dispatcher:
 
     def __init__(self, dispatcher: Any, service: str, offered: str) -> None:
         self._dispatcher, self._service, self._offered = dispatcher, service, offered
+        expected_of = oslo_messaging.expected_exceptions(exception.ServiceOutdated)
+        #: What oslo.messaging's server calls.
+        self.dispatch = expected_of(self._dispatch)
 
-    @oslo_messaging.expected_exceptions(exception.ServiceOutdated)  # type: ignore[untyped-decorator]  # comes without types
-    def dispatch(self, incoming: Any) -> Any:
+    def _dispatch(self, incoming: Any) -> Any:
         try:
             return self._dispatcher.dispatch(incoming)
         except oslo_messaging.UnsupportedVersion as exc:

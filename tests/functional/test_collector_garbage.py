@@ -120,7 +120,6 @@ def make_garbage(site: scripts.Site) -> list[Frame]:
         None, 7, "text", [], {}, [[]], right["body"],
         *({k: v for k, v in right.items() if k != left_out} for left_out in right),
         *(right | {name: wrong} for name in right for wrong in WRONG),
-        right | {"more": 1},
         right | {"timestamp": 0.0},
         right | {"timestamp": float("nan")},
         right | {"sequence": 2**80},

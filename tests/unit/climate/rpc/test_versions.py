@@ -90,6 +90,8 @@ def served(transport: Any) -> Iterator[transports.Client]:
     """A client of a running service of version 1.0."""
     server = transports.Server(transport, "climate.test", "here", Endpoint())
     server.start()
+    # Memory keeps nothing for a queue that is not there yet, as a broker would say.
+    server._thread.join()
     yield client(transport)
     server.stop()
 
