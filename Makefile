@@ -59,11 +59,12 @@ test-install: $(TOOLS)  ## the installation pages, followed on a fresh Debian; a
 setup: $(TOOLS) $(SERVERS)  ## install what tests need; every target does so by itself
 	@:
 
-lint: $(TOOLS)  ## style, common mistakes, and the direction of imports
+lint: $(TOOLS)  ## style, mistakes, imports, sizes of commits; BASE=main fails for a large one
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/flake8 allinone climate energybase energyclient kwapi nova_ext tests benchmarks doc setup.py
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/commit_sizes.py $(if $(BASE),--base $(BASE))
 
 format: $(TOOLS)  ## rewrite the sources in the style that lint wants
 	$(BIN)/ruff check --fix-only .
