@@ -34,7 +34,7 @@ LOG = logging.getLogger(__name__)
 HOSTS = 12
 #: Of clients that ask at the same time.
 _CLIENTS = 4
-_KILLS = 4
+_KILLS = 2
 #: A proposal whose confirmation was lost is gone soon after.
 _OPTIONS = "[planning]\nproposal_seconds = 5\ntick_seconds = 0.2\n"
 _BOOKING = ("climate-inventory", "climate-planning", "climate-api")
