@@ -43,9 +43,9 @@ from oslo_serialization import jsonutils
 
 from climate import conf as climate_conf
 from climate import exception
+from climate import lease as leases
 from climate import states
 from climate.db import models
-from climate.planning import availability
 from climate.planning import manager
 from climate.planning import options
 from climate.planning import prices
@@ -142,7 +142,7 @@ def list_free(hosts: int, reservations: list[Reservation]) -> list[Reservation]:
     for host in range(1, hosts + 1):
         own = by_host.get(host, [])
         starts = [0, *(end for _, _, end in own)]
-        ends = [*(start for _, start, _ in own), availability.FOREVER]
+        ends = [*(start for _, start, _ in own), leases.FOREVER]
         free += [(host, start, end) for start, end in zip(starts, ends)]
     return free
 

@@ -15,8 +15,8 @@ import webob
 from oslo_context import context
 
 from climate import exception
+from climate import lease as leases
 from climate import policies
-from climate.api import queries
 from climate.api import texts
 from climate.rpc import inventory as inventories
 from climate.rpc import planning as plannings
@@ -106,7 +106,7 @@ def find_lease(backend: Backend, who: context.RequestContext, lease_id: str) -> 
 
     :raises LeaseNotFound: it is not known.
     """
-    if not queries.is_lease_id(lease_id):
+    if not leases.is_id(lease_id):
         raise exception.LeaseNotFound(lease_id=texts.quote(lease_id))
     return backend.services.planning.get_proposal_details(who, lease_id)
 

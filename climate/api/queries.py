@@ -6,7 +6,6 @@ Owns their names, bounds and defaults; every mistake names its parameter.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -17,13 +16,12 @@ from urllib import parse
 import webob
 
 from climate import exception
+from climate import lease as leases
 from climate import states
 from climate.api import texts
 from climate.api import times
 from climate.rpc import ranking as rankings
 
-#: What every id of a lease looks like; nothing else need be looked up.
-_LEASE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 #: That a server may be placed in one of.
 _MOST_LEASES = 8
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
@@ -131,11 +129,6 @@ def require_none(request: webob.Request) -> None:
     _read(request, ())
 
 
-def is_lease_id(text: str) -> bool:
-    """Return whether a lease could have it as its id."""
-    return _LEASE_ID.fullmatch(text) is not None
-
-
 def make_next_url(request: webob.Request, marker: str) -> str:
     """Return the URL of the page after this one."""
     given = {**request.GET, "marker": marker}
@@ -168,7 +161,7 @@ def _parse_limit(given: Mapping[str, str], sizes: PageSizes) -> int:
 
 def _parse_marker(given: Mapping[str, str]) -> str | None:
     marker = given.get("marker")
-    if marker is not None and not is_lease_id(marker):
+    if marker is not None and not leases.is_id(marker):
         raise _invalid("marker", "must be the id of a lease")
     return marker
 

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-#: What the database has room for.
-MOST_CHARACTERS = 255
+from climate import lease as leases
+
 _TOLD_CHARACTERS = 40
 
 
@@ -13,8 +13,8 @@ def require_line(text: str) -> str:
 
     :raises ValueError: it is not; why.
     """
-    if not 1 <= len(text) <= MOST_CHARACTERS:
-        raise ValueError(f"must be text of 1 to {MOST_CHARACTERS} characters")
+    if not 1 <= len(text) <= leases.MAX_NAME_LENGTH:
+        raise ValueError(f"must be text of 1 to {leases.MAX_NAME_LENGTH} characters")
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ValueError("must be one line, without control characters")
     return text

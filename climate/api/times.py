@@ -17,10 +17,10 @@ import datetime
 import re
 from typing import Any
 
+from climate import lease as leases
+
 #: Smaller numbers count from now.
 RELATIVE_BELOW_SECONDS = 100_000_000
-#: Year 10000: no time of ours is so late, no duration so long.
-FOREVER = 253_402_300_800
 
 _TIME = "must be epoch seconds, seconds from now, or ISO 8601 such as 2026-03-01T08:00:00Z"
 _DURATION = "must be seconds, or ISO 8601 such as PT2H or P7D"
@@ -52,7 +52,7 @@ def parse_time(value: Any, now: int) -> int:
     else:
         number = _round(value, _TIME)
         seconds = now + number if number < RELATIVE_BELOW_SECONDS else number
-    if not 0 <= seconds < FOREVER:
+    if not 0 <= seconds < leases.FOREVER:
         raise ValueError("must be between the years 1970 and 9999")
     return seconds
 
@@ -78,7 +78,7 @@ def format_time(seconds: int) -> str:
 
     The year 10000, which ISO 8601 has no room for, is its last second before.
     """
-    told = min(seconds, FOREVER - 1)
+    told = min(seconds, leases.FOREVER - 1)
     moment = datetime.datetime.fromtimestamp(told, datetime.UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -88,7 +88,7 @@ def _round(value: Any, expected: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(expected)
     # Neither is true of NaN.
-    if not 0 <= value < FOREVER:
+    if not 0 <= value < leases.FOREVER:
         raise ValueError("must be a number from 0 up to the year 9999")
     return round(value)
 

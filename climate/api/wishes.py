@@ -15,11 +15,11 @@ from typing import Any
 from typing import NamedTuple
 
 from climate import exception
+from climate import lease as leases
 from climate import states
 from climate.api import texts
 from climate.api import times
 
-OBJECTIVES = ("earliest", "greenest")
 #: More hosts than any cloud has.
 _MOST_HOSTS = 1_000_000
 
@@ -52,7 +52,7 @@ class Wish(NamedTuple):
     name: str | None = None
     hosts_max: int | None = None
     confirm: bool = True
-    objective: str = OBJECTIVES[0]
+    objective: str = leases.OBJECTIVES[0]
 
 
 class Change(NamedTuple):
@@ -85,7 +85,7 @@ def parse_wish(body: Mapping[str, Any], now: int) -> Wish:
         given.parse("name", _parse_name, None),
         hosts_max,
         given.parse("confirm", _parse_flag, True),
-        given.parse("objective", _parse_objective, OBJECTIVES[0]),
+        given.parse("objective", _parse_objective, leases.OBJECTIVES[0]),
     )
 
 
@@ -135,7 +135,7 @@ def _parse_window(given: _Given, now: int) -> tuple[int, int, int]:
         if duration is None:
             raise _invalid("duration", "is required, or else end_time")
         end = start + duration
-        if end >= times.FOREVER:
+        if end >= leases.FOREVER:
             raise _invalid("duration", "ends after the year 9999")
     if end <= start:
         raise _invalid("end_time", "must be after start_time, and not past")
@@ -175,8 +175,8 @@ def _parse_flag(value: Any) -> bool:
 
 
 def _parse_objective(value: Any) -> str:
-    if value not in OBJECTIVES:
-        raise ValueError(f"must be {' or '.join(OBJECTIVES)}")
+    if value not in leases.OBJECTIVES:
+        raise ValueError(f"must be {' or '.join(leases.OBJECTIVES)}")
     return str(value)
 
 

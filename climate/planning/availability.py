@@ -22,17 +22,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy import typing as npt
 
+from climate import lease as leases
 from climate.planning import lightest
 from climate.planning import prices
-
-#: The year 10000.  All of time is [0, FOREVER).
-FOREVER = 253_402_300_800
 
 #: Costs that differ by less are the same: floats know no better.
 _SAME_COST = 1e-9
 
 #: What a host can use at most: the sum over millions of them must fit in 64 bits.
-_MAX_WATTS = 1e9
+MAX_WATTS = 1e9
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -188,7 +186,7 @@ def advise(free: FreePeriods, hosts: Hosts, wish: Wish) -> Advice:
     """Return what would work instead of a wish that could not be met."""
     spans = _find_spans(free, hosts, wish)
     together = _count(spans, np.sort(spans.opens))
-    later = _find_spans(free, hosts, wish._replace(window_end=FOREVER))
+    later = _find_spans(free, hosts, wish._replace(window_end=leases.FOREVER))
     return Advice(int(together.max(initial=0)), _find_start(later, wish))
 
 
@@ -261,7 +259,7 @@ def _list_starts(spans: _Spans, wish: Wish, prices: prices.Prices) -> Integers:
 
 def _to_milliwatts(watts: Floats) -> Integers:
     """Return whole numbers: their sums are exact, in any order."""
-    possible = np.clip(np.nan_to_num(watts), 0, _MAX_WATTS)
+    possible = np.clip(np.nan_to_num(watts), 0, MAX_WATTS)
     return np.rint(possible * 1000).astype(np.int64)
 
 

@@ -14,8 +14,9 @@ import threading
 import numpy as np
 
 from climate import exception
+from climate import lease as leases
 from climate.planning import availability
-from climate.planning import lease as leases
+from climate.planning import calendars
 from climate.planning import memory
 from climate.planning import options as planning_options
 from climate.planning import refusal
@@ -54,7 +55,7 @@ class Booking:
                 choice = self._find(proposal, candidates.hosts, options)
                 try:
                     return self._book(proposal, choice, candidates, options)
-                except leases.Taken:
+                except calendars.Taken:
                     continue
         raise exception.Conflict
 

@@ -23,13 +23,14 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 from typing import TypeVar
 
 import sqlalchemy as sa
 
+from climate import lease as leases
 from climate.db import models
 from climate.planning import availability
-from climate.planning import lease as leases
 
 _FREE = models.FREE_PERIODS.c
 _RESERVED = models.RESERVATIONS.c
@@ -76,6 +77,25 @@ _T = TypeVar("_T", int, str, availability.FreePeriod)
 Period = availability.FreePeriod
 
 
+class Taken(Exception):  # noqa: N818  # an answer that planning expects, not an error
+    """A free period is no longer there: look again at what is free, and plan anew."""
+
+
+class Loaded(NamedTuple):
+    """Free periods that changed since a version.
+
+    :ivar version: they lead to it.
+    :ivar host_ids: hosts whose free periods may have changed.
+    :ivar rows: all free periods of these hosts: host id, start, end.
+    :ivar complete: these are all hosts there are; forget what was known.
+    """
+
+    version: int
+    host_ids: set[int]
+    rows: list[tuple[int, int, int]]
+    complete: bool
+
+
 def advance(connection: sa.Connection) -> int:
     """Wait for all others who write, hold up those who come; return the new version."""
     if connection.dialect.update_returning:
@@ -87,16 +107,16 @@ def advance(connection: sa.Connection) -> int:
     return version
 
 
-def load(connection: sa.Connection, seen_version: int) -> leases.Loaded:
-    """Return what changed since a version, -1 for everything; see the store."""
+def load(connection: sa.Connection, seen_version: int) -> Loaded:
+    """Return what changed since a version, -1 for everything."""
     # One statement: what one commit left, whatever the isolation.
     rows = connection.execute(_LOAD, {"seen_version": seen_version}).all()
     if not rows or rows[0].version < seen_version:
         # Another database than before: a backup, perhaps.
-        return load(connection, -1) if seen_version >= 0 else leases.Loaded(-1, set(), [], True)
+        return load(connection, -1) if seen_version >= 0 else Loaded(-1, set(), [], True)
     host_ids = {row[1] for row in rows if row[1] is not None}
     free = [(row[1], row[2], row[3]) for row in rows if row[2] is not None]
-    return leases.Loaded(rows[0].version, host_ids, free, seen_version < 0)
+    return Loaded(rows[0].version, host_ids, free, seen_version < 0)
 
 
 def get_names(connection: sa.Connection, host_ids: Collection[int]) -> dict[int, str]:
@@ -117,7 +137,7 @@ def add(connection: sa.Connection, hosts: Mapping[int, str], version: int) -> No
             for host_id, name in sorted(hosts.items())
         ]
         connection.execute(sa.insert(models.CALENDARS), rows)
-        _insert_free(connection, [Period(host_id, 0, availability.FOREVER) for host_id in hosts])
+        _insert_free(connection, [Period(host_id, 0, leases.FOREVER) for host_id in hosts])
 
 
 def rename(connection: sa.Connection, hosts: Mapping[int, str]) -> None:
@@ -136,9 +156,9 @@ def take(
     :raises Taken: one of them is not there, or does not hold it.
     """
     if any(not period.starts_at <= start_time < end_time <= period.ends_at for period in periods):
-        raise leases.Taken
+        raise Taken
     if _delete_free(connection, periods) != len(periods):
-        raise leases.Taken
+        raise Taken
     before = [period._replace(ends_at=start_time) for period in periods]
     after = [period._replace(starts_at=end_time) for period in periods]
     remains = [left for left in [*before, *after] if left.starts_at < left.ends_at]

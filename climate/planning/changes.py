@@ -15,10 +15,10 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from climate import exception
+from climate import lease as leases
 from climate import states
 from climate.planning import availability
 from climate.planning import calendars
-from climate.planning import lease as leases
 from climate.planning import lease_rows
 from climate.planning import outbox
 from climate.planning import quotas
@@ -41,7 +41,7 @@ def book(
     version: int,
     lease: leases.Lease,
     choice: availability.Choice,
-    quota: leases.Quota,
+    quota: quotas.Quota,
     now: int,
 ) -> None:
     """Reserve what was chosen for a new lease.
@@ -96,7 +96,7 @@ def change(
     lease_id: str,
     end_time: int | None,
     name: str | None,
-    quota: leases.Quota,
+    quota: quotas.Quota,
     now: int,
 ) -> leases.Lease:
     """Extend, shorten or rename a lease; what is None stays.
@@ -126,13 +126,13 @@ def expire(connection: sa.Connection, version: int, lease: leases.Lease, now: in
 def start(connection: sa.Connection, _version: int, lease: leases.Lease, now: int) -> None:
     """Make a confirmed lease active, and have that told."""
     lease = lease_rows.update(connection, lease, status=states.ACTIVE, updated_at=now)
-    outbox.add(connection, leases.STARTED, lease, now)
+    outbox.add(connection, outbox.STARTED, lease, now)
 
 
 def end(connection: sa.Connection, _version: int, lease: leases.Lease, now: int) -> leases.Lease:
     """End an active lease, and have that told."""
     lease = lease_rows.update(connection, lease, status=states.ENDED, updated_at=now)
-    outbox.add(connection, leases.ENDED, lease, now)
+    outbox.add(connection, outbox.ENDED, lease, now)
     return lease
 
 
@@ -168,7 +168,7 @@ def _extend(
     version: int,
     lease: leases.Lease,
     end_time: int,
-    quota: leases.Quota,
+    quota: quotas.Quota,
     now: int,
 ) -> leases.Lease:
     behind = calendars.list_free_behind(connection, lease.id)
@@ -203,7 +203,7 @@ def _check_quota(
     connection: sa.Connection,
     lease: leases.Lease,
     wanted: quotas.Holding,
-    quota: leases.Quota,
+    quota: quotas.Quota,
     now: int,
 ) -> None:
     if quota != quotas.UNLIMITED:
@@ -225,7 +225,7 @@ def _require_possible(lease: leases.Lease, end_time: int, now: int) -> None:
         raise exception.RequestInvalid(where="end_time", reason="the lease starts later")
     if end_time < now:
         raise exception.RequestInvalid(where="end_time", reason="it is past")
-    if end_time > availability.FOREVER:
+    if end_time > leases.FOREVER:
         raise exception.RequestInvalid(where="end_time", reason="it is after the year 9999")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from climate.planning import lease as leases
+from climate.planning import outbox
 from climate.rpc import transport as transports
 
 _PRIORITY = "info"
@@ -28,7 +28,7 @@ class Sender:
         self._transport, self._publisher = transport, publisher
         self._queue = f"{topic}.{_PRIORITY}"
 
-    def send(self, event: leases.Event) -> None:
+    def send(self, event: outbox.Event) -> None:
         """Send an event; return when the broker has it.
 
         :raises ServiceUnavailable: the broker does not take it.

@@ -16,9 +16,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from climate import exception
+from climate import lease as leases
 from climate import states
 from climate.db import models
-from climate.planning import lease as leases
 from climate.planning import quotas
 
 _LEASE = models.LEASES.c

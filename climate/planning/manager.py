@@ -21,9 +21,9 @@ import numpy as np
 from oslo_context import context
 
 from climate import exception
+from climate import lease as leases
 from climate import states
 from climate.planning import booking
-from climate.planning import lease as leases
 from climate.planning import options as planning_options
 from climate.planning import request
 from climate.planning import store as stores
@@ -35,6 +35,8 @@ _MAX_PAGE_SIZE = 10_000
 _MAX_LEAD_SECONDS = 10 * 365 * 86_400
 
 _T = TypeVar("_T")
+#: As it crosses RPC.
+_Document = dict[str, Any]
 
 
 class Planner:
@@ -94,7 +96,7 @@ class Planner:
             quantity=quantity,
             hosts_max=hosts_max,
             host_properties=request.host_properties(host_properties),
-            objective=request.one_of("objective", objective, request.OBJECTIVES),
+            objective=request.one_of("objective", objective, leases.OBJECTIVES),
             created_at=now,
             updated_at=now,
             expires_at=now + options.proposal_seconds,
@@ -197,7 +199,7 @@ class Endpoint:
         self._planner = planner
 
     @transports.expected
-    def make_proposal(self, who: context.RequestContext, /, **arguments: Any) -> rpc.Lease:
+    def make_proposal(self, who: context.RequestContext, /, **arguments: Any) -> _Document:
         """See :meth:`Planner.make_proposal`."""
         made: leases.Lease = _call(
             self._planner.make_proposal, who.project_id, who.user_id, **arguments
@@ -205,27 +207,27 @@ class Endpoint:
         return made.to_dict()
 
     @transports.expected
-    def get_proposal_details(self, _who: context.RequestContext, /, **arguments: Any) -> rpc.Lease:
+    def get_proposal_details(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
         """See :meth:`Planner.get_proposal_details`."""
         return _call(self._planner.get_proposal_details, **arguments).to_dict()
 
     @transports.expected
-    def confirm_proposal(self, _who: context.RequestContext, /, **arguments: Any) -> rpc.Lease:
+    def confirm_proposal(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
         """See :meth:`Planner.confirm_proposal`."""
         return _call(self._planner.confirm_proposal, **arguments).to_dict()
 
     @transports.expected
-    def cancel_proposal(self, _who: context.RequestContext, /, **arguments: Any) -> rpc.Lease:
+    def cancel_proposal(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
         """See :meth:`Planner.cancel_proposal`."""
         return _call(self._planner.cancel_proposal, **arguments).to_dict()
 
     @transports.expected
-    def change_lease(self, _who: context.RequestContext, /, **arguments: Any) -> rpc.Lease:
+    def change_lease(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
         """See :meth:`Planner.change_lease`."""
         return _call(self._planner.change_lease, **arguments).to_dict()
 
     @transports.expected
-    def list_leases(self, _who: context.RequestContext, /, **arguments: Any) -> rpc.LeasePage:
+    def list_leases(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
         """See :meth:`Planner.list_leases`."""
         found, next_marker = _call(self._planner.list_leases, **arguments)
         return {"leases": [lease.to_dict() for lease in found], "next_marker": next_marker}

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 
 from climate.planning import availability
-from climate.planning import lease as leases
+from climate.planning import calendars
 from climate.planning import store as stores
 
 
@@ -43,7 +43,7 @@ class Memory:
             self._version = loaded.version
             return self._free
 
-    def _begin(self, loaded: leases.Loaded) -> None:
+    def _begin(self, loaded: calendars.Loaded) -> None:
         if self._version >= 0:
             # A backup was restored: whom we told of is not in it, perhaps.
             self._names.clear()

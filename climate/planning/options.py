@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 
-from climate.planning import lease as leases
 from climate.planning import prices
+from climate.planning import quotas
 from energybase import exception
 
 _DAY_SECONDS = 86_400
@@ -107,13 +107,13 @@ QUOTA_OPTS = [
 class Quotas(NamedTuple):
     """What projects may hold; single ones otherwise than all."""
 
-    default: leases.Quota = leases.Quota()
+    default: quotas.Quota = quotas.Quota()
     hosts: Mapping[str, int] = {}
     host_hours: Mapping[str, int] = {}
 
-    def of(self, project_id: str) -> leases.Quota:
+    def of(self, project_id: str) -> quotas.Quota:
         """Return what a project may hold."""
-        return leases.Quota(
+        return quotas.Quota(
             self.hosts.get(project_id, self.default.hosts),
             self.host_hours.get(project_id, self.default.host_hours),
         )
@@ -145,7 +145,7 @@ def options_of(conf: cfg.ConfigOpts) -> Options:
         group.default_host_watts,
         _read_prices(group.prices_file),
         Quotas(
-            leases.Quota(conf.quota.hosts, conf.quota.host_hours),
+            quotas.Quota(conf.quota.hosts, conf.quota.host_hours),
             _numbers("project_hosts", conf.quota.project_hosts),
             _numbers("project_host_hours", conf.quota.project_host_hours),
         ),

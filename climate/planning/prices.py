@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from climate import lease as leases
 from energybase import exception
 
 #: Beyond it sums over hosts and years would lose what they are compared by.
 MAX_VALUE = 1e12
-
-_YEAR_10000 = 253_402_300_800
 
 
 class Prices:
@@ -116,7 +115,7 @@ def _parse_time(text: str) -> int:
         time = int(text) if text.isdecimal() else _parse_iso(text)
     except ValueError as error:
         raise ValueError(f"{text!r} is not a time: whole epoch seconds, or ISO 8601") from error
-    if not 0 <= time < _YEAR_10000:
+    if not 0 <= time < leases.FOREVER:
         raise ValueError(f"{text!r} is not between the years 1970 and 9999")
     return time
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much a project holds, and whether it may: arithmetic alone.
+"""Quotas: how much a project's leases hold, and whether the project may hold that.
 
-What it holds is read, in the transaction that makes it more, by
-:mod:`climate.planning.store`.
+Owns the arithmetic.  What a project holds is read by :mod:`climate.planning.changes`,
+in the transaction that adds to it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,22 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from climate import exception
-from climate.planning import lease as leases
 
 _HOUR_SECONDS = 3600
-UNLIMITED = leases.Quota()
+
+
+class Quota(NamedTuple):
+    """What a project may hold from now on; -1 is any number.
+
+    :ivar hosts: at any one moment.
+    :ivar host_hours: in all.
+    """
+
+    hosts: int = -1
+    host_hours: int = -1
+
+
+UNLIMITED = Quota()
 
 
 class Holding(NamedTuple):
@@ -27,7 +39,7 @@ class Holding(NamedTuple):
     hosts: int
 
 
-def check(quota: leases.Quota, holdings: Sequence[Holding], now: int) -> None:
+def check(quota: Quota, holdings: Sequence[Holding], now: int) -> None:
     """Pass if a project may hold all this from now on.
 
     :raises QuotaExceeded: it may not; what it may, and what it would hold.

@@ -9,7 +9,6 @@ no caller, whatever its version, can have nonsense stored.
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Sequence
@@ -20,20 +19,15 @@ from typing import TypeVar
 import numpy as np
 
 from climate import exception
+from climate import lease as leases
 from climate import states
 from climate.planning import availability
-from climate.planning import lease as leases
-
-OBJECTIVES = ("earliest", "greenest")
 
 #: A request made for a window that starts now is this old at most when it is planned.
 TRANSIT_SECONDS = 60
-_NAME_LENGTH = 255
 _PROPERTIES_LENGTH = 1_000_000
 _MAX_WHOLE = 2**63 - 1
-_MAX_WATTS = 1e9
 _COLUMNS = ("ids", "names", "tiers", "watts")
-_LEASE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 _T = TypeVar("_T")
 
@@ -147,12 +141,12 @@ def time(where: str, value: Any) -> int:
 
     :raises RequestInvalid: they are none.
     """
-    if type(value) is not int or not 0 <= value < availability.FOREVER:
+    if type(value) is not int or not 0 <= value < leases.FOREVER:
         raise _invalid(where, "must be whole epoch seconds of the years 1970 to 9999")
     return value
 
 
-def text(where: str, value: Any, most: int = _NAME_LENGTH) -> str:
+def text(where: str, value: Any, most: int = leases.MAX_NAME_LENGTH) -> str:
     """Return a text that every database can hold.
 
     :raises RequestInvalid: it is none.
@@ -194,7 +188,7 @@ def lease_id(value: Any) -> str:
     """
     if not isinstance(value, str):
         raise _invalid("lease_id", "must be a text")
-    if not _LEASE_ID.fullmatch(value):
+    if not leases.is_id(value):
         raise exception.LeaseNotFound(lease_id=value)
     return value
 
@@ -213,7 +207,7 @@ def filters(**values: Any) -> leases.Filters:
 
 def iso(seconds: int) -> str:
     """Return epoch seconds for people to read, in UTC."""
-    if seconds >= availability.FOREVER:
+    if seconds >= leases.FOREVER:
         return "ever"
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -249,8 +243,8 @@ def _whole_column(name: str, column: list[int]) -> availability.Integers:
 def _watts(column: list[float | None], default_watts: float) -> availability.Floats:
     known = [default_watts if watts is None else watts for watts in column]
     array: availability.Floats = _array("watts", known, np.float64)
-    if not ((array >= 0) & (array <= _MAX_WATTS)).all():  # not a number is not either
-        raise _invalid("hosts", f"watts must be from 0 to {_MAX_WATTS:.0f}")
+    if not ((array >= 0) & (array <= availability.MAX_WATTS)).all():  # not a number is not either
+        raise _invalid("hosts", f"watts must be from 0 to {availability.MAX_WATTS:.0f}")
     return array
 
 
@@ -263,7 +257,7 @@ def _array(name: str, column: Sequence[float], kind: Any) -> Any:
 
 
 def _names(names: Sequence[str]) -> Sequence[str]:
-    if max(map(len, names)) > _NAME_LENGTH or not _is_storable("".join(names)):
+    if max(map(len, names)) > leases.MAX_NAME_LENGTH or not _is_storable("".join(names)):
         raise _invalid("hosts", "names has one that is too long, or no text")
     return names
 

@@ -24,13 +24,14 @@ import sqlalchemy as sa
 from oslo_db import exception as oslo_exception
 
 from climate import exception
+from climate import lease as leases
 from climate import states
 from climate.planning import availability
 from climate.planning import calendars
 from climate.planning import changes
-from climate.planning import lease as leases
 from climate.planning import lease_rows
 from climate.planning import outbox
+from climate.planning import quotas
 from energybase import clock as clocks
 from energybase.db import transaction
 
@@ -63,7 +64,7 @@ class Store:
         self._transactions = transactions
         self._clock = clock or clocks.Clock()
 
-    def load(self, seen_version: int) -> leases.Loaded:
+    def load(self, seen_version: int) -> calendars.Loaded:
         """Return the free periods of all hosts that changed since a version, -1 for everything."""
         with self._reading() as connection:
             return calendars.load(connection, seen_version)
@@ -76,7 +77,7 @@ class Store:
             self._change(lambda connection, version: changes.learn(connection, version, hosts))
 
     def book(
-        self, lease: leases.Lease, choice: availability.Choice, quota: leases.Quota, now: int
+        self, lease: leases.Lease, choice: availability.Choice, quota: quotas.Quota, now: int
     ) -> None:
         """Reserve the hosts and the time of a choice for a new lease.
 
@@ -111,7 +112,7 @@ class Store:
         self,
         lease_id: str,
         now: int,
-        quota: leases.Quota,
+        quota: quotas.Quota,
         end_time: int | None = None,
         name: str | None = None,
     ) -> leases.Lease:
@@ -175,7 +176,7 @@ class Store:
             steps = lease_rows.find_next_step(connection, now, until)
         return hosts, min((moment for moment in (ends, steps) if moment is not None), default=None)
 
-    def claim_event(self, now: int, claim_seconds: int) -> leases.Event | None:
+    def claim_event(self, now: int, claim_seconds: int) -> outbox.Event | None:
         """Return the oldest event, for the caller alone to tell for a while, if there is one."""
         return self._do(lambda connection: outbox.claim(connection, now, claim_seconds))
 

@@ -20,7 +20,9 @@ from oslo_db import exception as oslo_exception
 from climate import exception
 from climate.db import models
 from climate.planning import availability
-from climate.planning import lease as leases
+from climate.planning import calendars
+from climate.planning import outbox
+from climate.planning import quotas
 from climate.planning import store
 from energybase import exception as floor
 from energybase.db import migration
@@ -35,8 +37,8 @@ class CalendarContract:
     """What holds of free periods and reservations."""
 
     def test_empty(self, database: given.Database) -> None:
-        assert database.open().load(-1) == leases.Loaded(0, set(), [], True)
-        assert database.open().load(0) == leases.Loaded(0, set(), [], False)
+        assert database.open().load(-1) == calendars.Loaded(0, set(), [], True)
+        assert database.open().load(0) == calendars.Loaded(0, set(), [], False)
 
     def test_new_hosts_are_free_for_all_time(self, kept: store.Store) -> None:
         loaded = kept.load(-1)
@@ -112,7 +114,7 @@ class CalendarContract:
         given.book(kept, [2], 100, 110)
         version = kept.load(-1).version
         lease = given.make([1, 2], NOW, NOW + 10)
-        with pytest.raises(leases.Taken):
+        with pytest.raises(calendars.Taken):
             kept.book(lease, stale, given.UNLIMITED, NOW)
         assert kept.load(version) == (version, set(), [], False)
         with pytest.raises(exception.LeaseNotFound):
@@ -123,7 +125,7 @@ class CalendarContract:
         given.book(kept, [1], 0, 10)
         free = availability.FreePeriod(1, 0, NOW)
         for start, end in ((NOW - 5, NOW + 5), (NOW - 5, NOW - 5), (-5, 5)):
-            with pytest.raises(leases.Taken):
+            with pytest.raises(calendars.Taken):
                 kept.book(
                     given.make([1], start, end),
                     availability.Choice(start, end, (free,)),
@@ -133,7 +135,7 @@ class CalendarContract:
 
     def test_a_host_nobody_knows_is_taken(self, kept: store.Store) -> None:
         unknown = availability.Choice(NOW, NOW + 1, (availability.FreePeriod(9, 0, given.FOREVER),))
-        with pytest.raises(leases.Taken):
+        with pytest.raises(calendars.Taken):
             kept.book(given.make([9], NOW, NOW + 1), unknown, given.UNLIMITED, NOW)
 
     def test_many_hosts(self, audited: given.Database) -> None:
@@ -156,7 +158,7 @@ class CalendarContract:
         lease = given.make(range(1, 11), NOW, NOW + 10)
         engine = transactions.writer.get_engine()
         sa.event.listen(engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
-        counted.book(lease, choice, leases.Quota(100, 100), NOW)
+        counted.book(lease, choice, quotas.Quota(100, 100), NOW)
         assert len([text for text in seen if " " in text.replace("SELECT 1", "")]) <= 8, seen
         seen.clear()
         counted.cancel(lease.id, NOW)
@@ -184,7 +186,7 @@ class CalendarContract:
             won = [number for number, result in enumerate(results) if result is None]
             assert len(won) in (1, 2), results
             assert won in ([0], [1], [2], [3], [0, 2], [1, 3])
-            assert all(isinstance(results[i], leases.Taken) for i in range(4) if i not in won)
+            assert all(isinstance(results[i], calendars.Taken) for i in range(4) if i not in won)
 
     def test_what_the_database_undid_is_done_again(
         self, kept: store.Store, audited: given.Database
@@ -218,7 +220,7 @@ class QuotaContract:
         kept.book(
             lease,
             given.choose(kept, ids, NOW + start, NOW + end),
-            leases.Quota(*quota),
+            quotas.Quota(*quota),
             NOW,
         )
 
@@ -252,16 +254,16 @@ class QuotaContract:
         one = given.lease_out(kept, [1], 0, given.HOUR)
         given.lease_out(kept, [2], given.HOUR, 2 * given.HOUR)
         with pytest.raises(exception.QuotaExceeded) as caught:
-            kept.change(one.id, NOW, leases.Quota(1, -1), end_time=NOW + given.HOUR + 1)
+            kept.change(one.id, NOW, quotas.Quota(1, -1), end_time=NOW + given.HOUR + 1)
         assert caught.value.meta == {"resource": "hosts", "limit": 1, "wanted": 2}
         with pytest.raises(exception.QuotaExceeded):
-            kept.change(one.id, NOW, leases.Quota(-1, 2), end_time=NOW + given.HOUR + 1)
-        kept.change(one.id, NOW, leases.Quota(2, 3), end_time=NOW + 2 * given.HOUR)
+            kept.change(one.id, NOW, quotas.Quota(-1, 2), end_time=NOW + given.HOUR + 1)
+        kept.change(one.id, NOW, quotas.Quota(2, 3), end_time=NOW + 2 * given.HOUR)
 
     def test_to_shorten_is_always_allowed(self, kept: store.Store) -> None:
         """Even if the project holds more than it may by now."""
         one = given.lease_out(kept, [1, 2], 0, 2 * given.HOUR)
-        kept.change(one.id, NOW, leases.Quota(0, 0), end_time=NOW + given.HOUR)
+        kept.change(one.id, NOW, quotas.Quota(0, 0), end_time=NOW + given.HOUR)
 
     def test_of_many_that_race_for_the_rest_one_wins(self, audited: given.Database) -> None:
         """Two requests cannot both fit into what is left for one."""
@@ -285,7 +287,7 @@ class EventContract:
     def _start(self, kept: store.Store, count: int) -> list[str]:
         ids = [given.lease_out(kept, [1], 10 * i, 10 * i + 10).id for i in range(count)]
         kept.start_due(NOW + 10**5)
-        return [leases.event_id(lease_id, leases.STARTED) for lease_id in ids]
+        return [outbox.event_id(lease_id, outbox.STARTED) for lease_id in ids]
 
     def test_one_at_a_time_in_their_order(self, kept: store.Store) -> None:
         """Nobody has the second before the first is told."""

@@ -19,17 +19,19 @@ import pytest
 import sqlalchemy as sa
 from oslo_config import cfg
 
+from climate import lease as leases
 from climate import states
 from climate.db import models
 from climate.planning import availability
-from climate.planning import lease as leases
+from climate.planning import outbox
+from climate.planning import quotas
 from climate.planning import store
 from energybase.db import transaction
 
-FOREVER = availability.FOREVER
+FOREVER = leases.FOREVER
 NOW = 1_700_000_000
 HOUR = 3600
-UNLIMITED = leases.Quota()
+UNLIMITED = quotas.Quota()
 EVERYTHING = leases.Filters()
 ALL_OF_TIME = [(0, FOREVER)]
 
@@ -205,7 +207,7 @@ def learn(kept: store.Store, hosts: int) -> None:
     kept.learn({host_id: f"host-{host_id}" for host_id in range(1, hosts + 1)})
 
 
-def list_events(kept: store.Store, now: int = NOW) -> list[leases.Event]:
+def list_events(kept: store.Store, now: int = NOW) -> list[outbox.Event]:
     """Take all events out, in their order."""
     events = []
     while event := kept.claim_event(now, 60):

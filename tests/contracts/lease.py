@@ -16,9 +16,11 @@ import pytest
 import sqlalchemy as sa
 
 from climate import exception
+from climate import lease as leases
 from climate import states
 from climate.db import models
-from climate.planning import lease as leases
+from climate.planning import calendars
+from climate.planning import outbox
 from climate.planning import store
 from tests import depth
 from tests.contracts import climate_database as given
@@ -140,8 +142,8 @@ class LeaseContract:
         assert ended.hosts == lease.hosts
         assert given.list_free(kept)[2] == given.around(0, 30)
         assert [event.event_type for event in given.list_events(kept)] == [
-            leases.STARTED,
-            leases.ENDED,
+            outbox.STARTED,
+            outbox.ENDED,
         ]
 
     @pytest.mark.parametrize("now", [NOW - 5, NOW])
@@ -262,7 +264,7 @@ class LeaseContract:
             )
             lost = [result for result in results if isinstance(result, Exception)]
             assert len(lost) == 1, results
-            assert isinstance(lost[0], exception.LeaseNotChangeable | leases.Taken)
+            assert isinstance(lost[0], exception.LeaseNotChangeable | calendars.Taken)
 
     def test_no_lease_is_without_its_hosts(
         self, kept: store.Store, audited: given.Database
@@ -380,11 +382,11 @@ class TimeContract:
         assert ended == lease._replace(status=states.ENDED, updated_at=NOW + 20)
         start, end = given.list_events(kept, NOW + 20)
         assert start == (
-            leases.event_id(lease.id, leases.STARTED), "climate.lease.start",
+            outbox.event_id(lease.id, outbox.STARTED), "climate.lease.start",
             active.to_dict(), NOW + 10,
         )  # fmt: skip
         assert end == (
-            leases.event_id(lease.id, leases.ENDED), "climate.lease.end", ended.to_dict(), NOW + 20
+            outbox.event_id(lease.id, outbox.ENDED), "climate.lease.end", ended.to_dict(), NOW + 20
         )  # fmt: skip
         assert given.list_free(kept)[1] == given.around(10, 20)
 

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 
 from climate import exception
+from climate import lease as leases
 from climate import states
-from climate.planning import lease as leases
+from climate.planning import outbox
 from climate.rpc import planning as rpc
 from tests.servers import plannings
 from tests.servers import rabbitmq as broker
 from tests.servers import scripts
 
 WHO = plannings.WHO
-BOTH = [leases.ENDED, leases.STARTED]
+BOTH = [outbox.ENDED, outbox.STARTED]
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_a_start_and_an_end_are_told_once_each_by_two_services(site: plannings.S
     assert ears.wait_for(60) == both_of(made)
     for event in ears.heard:
         assert event["payload"]["status"] == (
-            states.ACTIVE if event["event_type"] == leases.STARTED else states.ENDED
+            states.ACTIVE if event["event_type"] == outbox.STARTED else states.ENDED
         )
 
 

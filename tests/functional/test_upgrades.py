@@ -17,10 +17,10 @@ import alembic.script
 import pytest
 import sqlalchemy as sa
 
+from climate import lease as leases
 from climate.cmd import manage as climate_manage
 from climate.db import models as climate_models
 from climate.inventory import store as inventory_store
-from climate.planning import lease as leases
 from climate.ranking import store as ranking_store
 from energybase.db import migration
 from kwapi.cmd import manage

@@ -120,14 +120,6 @@ def test_the_next_page_is_asked_for_likewise() -> None:
     assert url == f"http://cloud.example/lease/v1/leases?name=a%26b&limit=2&marker={LEASE}"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "7", f"{LEASE}\n", LEASE.replace("-", ""), LEASE.replace("7", "G"), "../x"]
-)
-def test_no_id_of_a_lease(text: str) -> None:
-    assert queries.is_lease_id(LEASE)
-    assert not queries.is_lease_id(text)
-
-
 _NAMES = strategies.sampled_from(queries.Listing._fields)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies
 
 from climate import exception
-from climate.api import times
+from climate import lease as leases
 from climate.api import wishes
 
 NOW = 1_700_000_000
@@ -94,7 +94,7 @@ def test_an_empty_expression_is_every_host(empty: Any) -> None:
         ({"duration": 60, "start_time": 100, "end_time": 99}, "end_time", "after start_time"),
         ({"end_time": NOW - 1}, "end_time", "not past"),
         ({"duration": 91, "start_time": 10, "end_time": 100}, "duration", "90 seconds"),
-        ({"duration": times.FOREVER - 1}, "duration", "year 9999"),
+        ({"duration": leases.FOREVER - 1}, "duration", "year 9999"),
         ({"duration": 60, "quantity": 0}, "quantity", "whole number"),
         ({"duration": 60, "quantity": 1.0}, "quantity", "whole number"),
         ({"duration": 60, "quantity": "1"}, "quantity", "whole number"),
@@ -181,6 +181,6 @@ def test_whatever_is_sent_makes_sense_or_is_refused(body: dict[str, Any]) -> Non
         wish = wishes.parse_wish(body, NOW)
     except exception.RequestInvalid:
         return
-    assert NOW <= wish.window_start < wish.window_end < times.FOREVER
+    assert NOW <= wish.window_start < wish.window_end < leases.FOREVER
     assert 1 <= wish.duration <= wish.window_end - wish.window_start
     assert 1 <= wish.quantity <= (wish.hosts_max or wish.quantity)

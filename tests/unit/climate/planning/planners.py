@@ -12,8 +12,8 @@ import numpy as np
 from oslo_config import cfg
 
 from climate import conf as options
+from climate import lease as leases
 from climate.db import models
-from climate.planning import lease as leases
 from climate.planning import manager
 from climate.planning import options as planning_options
 from climate.planning import store as stores

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from climate import lease as leases
 from climate.planning import availability
 from climate.planning import prices
 from tests import depth
@@ -104,7 +105,7 @@ def periods(host_id: int, free: int, grain: int = 1) -> list[Row]:
     bits = [free >> second // grain & 1 for second in range(HORIZON)]
     edges = [at for at, (one, next_) in enumerate(zip([0, *bits], [*bits, 0])) if one != next_]
     rows = list(zip(edges[::2], edges[1::2]))
-    return [(host_id, a, availability.FOREVER if b == HORIZON else b) for a, b in rows]
+    return [(host_id, a, leases.FOREVER if b == HORIZON else b) for a, b in rows]
 
 
 #: Two drawn at random, as one: free three times of four.
@@ -239,10 +240,10 @@ def test_a_window_shorter_than_the_lease_holds_none() -> None:
 
 
 def test_all_of_time_can_be_the_window() -> None:
-    wish = availability.Wish(0, availability.FOREVER, availability.FOREVER, 2, 2)
-    rows = [(1, 0, availability.FOREVER), (2, 0, availability.FOREVER)]
+    wish = availability.Wish(0, leases.FOREVER, leases.FOREVER, 2, 2)
+    rows = [(1, 0, leases.FOREVER), (2, 0, leases.FOREVER)]
     case = Case(rows, [(1, 0, 1), (2, 0, 2)], wish)
-    whole = (0, availability.FOREVER, tuple(rows))
+    whole = (0, leases.FOREVER, tuple(rows))
     assert case.find_earliest() == whole
     assert case.find_greenest(prices.Prices([0, 100], [1, 2])) == whole
 
@@ -345,7 +346,7 @@ def test_what_costs_a_millionth_less_is_greener() -> None:
     values = np.ones(365 * 24)
     values[5000:5003] = 1 - 1e-6
     wish = availability.Wish(0, 365 * DAY, 3 * HOUR, 1, 1)
-    case = Case([(1, 0, availability.FOREVER)], [(1, 0, 200)], wish)
+    case = Case([(1, 0, leases.FOREVER)], [(1, 0, 200)], wish)
     choice = case.find_greenest(year_of_hours(values))
     assert choice is not None
     assert choice.start_time == 5000 * HOUR
@@ -426,7 +427,7 @@ def test_a_full_year_of_200_hosts(quantity: int) -> None:
     rows = []
     for host_id in range(1, 201):
         cuts = np.sort(generator.choice(365 * 24, size=100, replace=False)) * HOUR
-        bounds = [0, *cuts.tolist(), availability.FOREVER]
+        bounds = [0, *cuts.tolist(), leases.FOREVER]
         rows += [(host_id, begin, end) for begin, end in zip(bounds[::2], bounds[1::2])]
     hosts = [(host_id, 0, 0) for host_id in range(1, 201)]
     wish = availability.Wish(10 * DAY, 370 * DAY, 5 * HOUR, quantity, quantity)

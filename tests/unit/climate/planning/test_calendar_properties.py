@@ -23,7 +23,9 @@ from climate import exception
 from climate import states
 from climate.db import models
 from climate.planning import availability
-from climate.planning import lease as leases
+from climate.planning import calendars
+from climate.planning import outbox
+from climate.planning import quotas
 from energybase.db import migration
 from tests import depth
 from tests.contracts import climate_database as given
@@ -161,7 +163,7 @@ class Calendars(stateful.RuleBasedStateMachine):
         wish = availability.Wish(choice.start_time, choice.end_time, 1, 1, 2)
         if all(self.model.is_free_period(period) for period in choice.periods):
             return self._book(choice, wish, -1)
-        with np.testing.assert_raises(leases.Taken):
+        with np.testing.assert_raises(calendars.Taken):
             self._book(choice, wish, -1)
         return stateful.multiple()
 
@@ -206,7 +208,7 @@ class Calendars(stateful.RuleBasedStateMachine):
     def change(self, lease_id: str, end: int) -> None:
         known = self.model.leases.get(lease_id)
         try:
-            answer = self.kept.change(lease_id, self.now, leases.Quota(), end_time=end)
+            answer = self.kept.change(lease_id, self.now, quotas.Quota(), end_time=end)
         except exception.LeaseNotFound:
             assert known is None
         except exception.RequestInvalid:
@@ -250,7 +252,7 @@ class Calendars(stateful.RuleBasedStateMachine):
         assert self.kept.start_due(self.now) == len(due)
         for lease_id in due:
             self.model.leases[lease_id].status = states.ACTIVE
-            self.model.events.append((lease_id, leases.STARTED))
+            self.model.events.append((lease_id, outbox.STARTED))
 
     @rule()
     def end(self) -> None:
@@ -279,8 +281,8 @@ class Calendars(stateful.RuleBasedStateMachine):
         told = [(event.payload["id"], event.event_type) for event in events]
         assert sorted(told) == sorted(self.model.events)
         for lease_id, event_type in self.model.events:
-            if (lease_id, leases.STARTED) in told and event_type == leases.ENDED:
-                assert told.index((lease_id, leases.STARTED)) < told.index((lease_id, event_type))
+            if (lease_id, outbox.STARTED) in told and event_type == outbox.ENDED:
+                assert told.index((lease_id, outbox.STARTED)) < told.index((lease_id, event_type))
         self.model.events.clear()
 
     @rule(lead=strategies.integers(0, 20))
@@ -345,7 +347,7 @@ class Calendars(stateful.RuleBasedStateMachine):
             default=0,
         )
         try:
-            self.kept.book(lease, choice, leases.Quota(quota, -1), self.now)
+            self.kept.book(lease, choice, quotas.Quota(quota, -1), self.now)
         except exception.QuotaExceeded as exc:
             assert exc.details["wanted"] == max(peak, others) > quota >= 0
             return stateful.multiple()
@@ -368,7 +370,7 @@ class Calendars(stateful.RuleBasedStateMachine):
 
     def _end(self, lease_id: str) -> None:
         self.model.leases[lease_id].status = states.ENDED
-        self.model.events.append((lease_id, leases.ENDED))
+        self.model.events.append((lease_id, outbox.ENDED))
 
     def _find(self, status: str, moment: str) -> list[str]:
         return [

@@ -14,11 +14,11 @@ import pytest
 
 from climate import exception
 from climate.planning import events
-from climate.planning import lease as leases
+from climate.planning import outbox
 from climate.rpc import transport as transports
 from tests.unit.climate.planning import planners
 
-EVENT = leases.Event("some-id", leases.STARTED, {"id": "lease", "hosts": []}, 1_700_000_000)
+EVENT = outbox.Event("some-id", outbox.STARTED, {"id": "lease", "hosts": []}, 1_700_000_000)
 
 
 class Ears:

@@ -12,18 +12,19 @@ from typing import Any
 import pytest
 
 from climate import exception
+from climate import lease as leases
 from climate import states
 from climate.planning import events
 from climate.planning import janitor
-from climate.planning import lease as leases
 from climate.planning import manager
+from climate.planning import outbox
 from climate.planning import store as stores
 from energybase import exception as floor
 from tests import conftest
 from tests.unit.climate.planning import planners
 
 HOUR, DAY = planners.HOUR, planners.DAY
-START, END = leases.STARTED, leases.ENDED
+START, END = outbox.STARTED, outbox.ENDED
 
 
 class Sender(events.Sender):
@@ -32,9 +33,9 @@ class Sender(events.Sender):
     def __init__(self) -> None:
         self.away = False
         self.tries = 0
-        self.sent: list[leases.Event] = []
+        self.sent: list[outbox.Event] = []
 
-    def send(self, event: leases.Event) -> None:
+    def send(self, event: outbox.Event) -> None:
         self.tries += 1
         if self.away:
             raise exception.ServiceUnavailable(service="The broker", reason="refused")
@@ -56,7 +57,7 @@ class Fragile(stores.Store):
             raise self.fault
         return super().expire(now)
 
-    def claim_event(self, now: int, claim_seconds: int) -> leases.Event | None:
+    def claim_event(self, now: int, claim_seconds: int) -> outbox.Event | None:
         if self.fault:
             raise self.fault
         return super().claim_event(now, claim_seconds)

@@ -13,12 +13,12 @@ import pytest
 from oslo_context import context
 
 from climate import exception
+from climate import lease as leases
 from climate import states
-from climate.planning import availability
-from climate.planning import lease as leases
 from climate.planning import manager
 from climate.planning import options
 from climate.planning import prices
+from climate.planning import quotas
 from climate.planning import store as stores
 from climate.rpc import planning as rpc
 from climate.rpc import transport as transports
@@ -183,8 +183,8 @@ def test_overdue_proposals_are_in_nobodys_way(
 
 
 def test_quotas_hold_by_project(store: stores.Store, fake_clock: conftest.FakeClock) -> None:
-    quotas = options.Quotas(leases.Quota(hosts=1), hosts={"large": 2})
-    planner = planners.build(store, fake_clock, options.Options(quotas=quotas))
+    limits = options.Quotas(quotas.Quota(hosts=1), hosts={"large": 2})
+    planner = planners.build(store, fake_clock, options.Options(quotas=limits))
     planners.propose(planner, fake_clock.time())
     with pytest.raises(exception.QuotaExceeded):
         planners.propose(planner, fake_clock.time())
@@ -294,7 +294,7 @@ def test_a_lease_is_extended_shortened_and_renamed(
     assert planner.get_proposal_details(made.id).end_time == made.start_time + 60
 
 
-@pytest.mark.parametrize("offset", [-HOUR, 0, 3650 * DAY + 1, availability.FOREVER])
+@pytest.mark.parametrize("offset", [-HOUR, 0, 3650 * DAY + 1, leases.FOREVER])
 def test_an_end_that_makes_no_sense(
     planner: manager.Planner, fake_clock: conftest.FakeClock, offset: int
 ) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from climate.planning import lease as leases
 from climate.planning import options
+from climate.planning import quotas
 from energybase import exception
 from tests.unit.climate.planning import planners
 
@@ -33,9 +33,9 @@ def test_quotas_of_single_projects(tmp_path: Path) -> None:
     conf.set_override("hosts", 3, "quota")
     conf.set_override("project_hosts", {"big": "-1"}, "quota")
     conf.set_override("project_host_hours", {"big": "100"}, "quota")
-    quotas = options.options_of(conf).quotas
-    assert quotas.of("small") == leases.Quota(3, -1)
-    assert quotas.of("big") == leases.Quota(-1, 100)
+    limits = options.options_of(conf).quotas
+    assert limits.of("small") == quotas.Quota(3, -1)
+    assert limits.of("big") == quotas.Quota(-1, 100)
 
 
 @pytest.mark.parametrize("name", ["project_hosts", "project_host_hours"])

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies
 
 from climate import exception
-from climate.planning import lease as leases
 from climate.planning import quotas
 
 HOLDINGS = strategies.lists(
@@ -42,7 +41,7 @@ def test_a_part_of_an_hour_counts_as_one(seconds: list[int], hours: int) -> None
 def test_what_is_past_does_not_count() -> None:
     """Neither leases that are over, nor the part of one that is."""
     holdings = [quotas.Holding(0, 7200, 9), quotas.Holding(0, 10800, 2)]
-    quotas.check(leases.Quota(2, 2), holdings, 7200)
+    quotas.check(quotas.Quota(2, 2), holdings, 7200)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +55,10 @@ def test_what_is_past_does_not_count() -> None:
 def test_more_than_allowed(quota: tuple[int, int], told: dict[str, object]) -> None:
     """What is allowed, and what it would be, are told."""
     with pytest.raises(exception.QuotaExceeded) as caught:
-        quotas.check(leases.Quota(*quota), [quotas.Holding(0, 7200, 3)], 0)
+        quotas.check(quotas.Quota(*quota), [quotas.Holding(0, 7200, 3)], 0)
     assert caught.value.meta == told
 
 
 def test_just_as_much_as_allowed() -> None:
-    quotas.check(leases.Quota(3, 6), [quotas.Holding(0, 7200, 3)], 0)
-    quotas.check(leases.Quota(), [quotas.Holding(0, 2**40, 10**6)], 0)
+    quotas.check(quotas.Quota(3, 6), [quotas.Holding(0, 7200, 3)], 0)
+    quotas.check(quotas.Quota(), [quotas.Holding(0, 2**40, 10**6)], 0)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import strategies
 
 from climate import exception
-from climate.planning import availability
+from climate import lease as leases
 from climate.planning import request
 from tests.unit.climate.planning import planners
 
@@ -154,7 +154,7 @@ def test_no_value_is_a_traceback(value: Any) -> None:
         lambda: request.window(NOW, NOW + 10, value, NOW, YEAR),
         lambda: request.text("name", value),
         lambda: request.whole("quantity", value, 1),
-        lambda: request.one_of("objective", value, request.OBJECTIVES),
+        lambda: request.one_of("objective", value, leases.OBJECTIVES),
         lambda: request.filters(status=value, ends_after=value, host=value),
     ):
         try:
@@ -188,7 +188,7 @@ def test_a_window_begins_now_at_the_earliest(
         (True, NOW + 10, 1, "start_time", "epoch seconds"),
         (NOW + 0.5, NOW + 10, 1, "start_time", "epoch seconds"),
         (-1, NOW + 10, 1, "start_time", "epoch seconds"),
-        (NOW, availability.FOREVER, 1, "end_time", "epoch seconds"),
+        (NOW, leases.FOREVER, 1, "end_time", "epoch seconds"),
         (NOW, NOW, 1, "end_time", "after start_time"),
         (NOW - 20, NOW - 10, 1, "end_time", "2023-11-14T22:13:10Z is past"),
         (NOW, NOW + YEAR + 1, 1, "end_time", "must not be after 2024-11-13T22:13:20Z"),
@@ -221,8 +221,9 @@ def test_a_lease_fits_into_every_window(start: int, end: int, duration: int) -> 
 
 
 def test_ids_of_leases() -> None:
-    assert request.lease_id("0c4f-A") == "0c4f-A"
-    for unknown in ("", "a b", "a\0", "x" * 65, "é"):
+    known = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
+    assert request.lease_id(known) == known
+    for unknown in ("", "0c4f-A", "a b", "a\0", "x" * 65, "é", known.upper()):
         with pytest.raises(exception.LeaseNotFound):
             request.lease_id(unknown)
     with pytest.raises(exception.RequestInvalid):
@@ -231,5 +232,5 @@ def test_ids_of_leases() -> None:
 
 def test_times_that_people_read() -> None:
     assert request.iso(0) == "1970-01-01T00:00:00Z"
-    assert request.iso(availability.FOREVER - 1) == "9999-12-31T23:59:59Z"
-    assert request.iso(availability.FOREVER) == "ever"
+    assert request.iso(leases.FOREVER - 1) == "9999-12-31T23:59:59Z"
+    assert request.iso(leases.FOREVER) == "ever"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from climate import lease as leases
 from climate.db import models
-from climate.planning import lease as leases
 from energybase import exception as floor
 from energybase.db import migration
 from tests.contracts import calendar
