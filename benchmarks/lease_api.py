@@ -39,6 +39,7 @@ from oslo_context import context
 from benchmarks import planning
 from climate import conf as climate_conf
 from climate import exception
+from climate import lease as leases
 from climate.planning import manager
 from climate.planning import options
 from climate.planning import store
@@ -258,9 +259,9 @@ def _measure_pages(ways: Ways, rounds: int) -> None:
 
 
 def _list(ways: Ways, wish: dict[str, Any]) -> None:
-    leases = ways.planning.list_leases(_WHO, **wish)["leases"]
+    page = ways.planning.list_leases(_WHO, **wish)
     # The API tells how the hosts of a lease fare.
-    ways.inventory.list_names(_WHO, [host["id"] for lease in leases for host in lease["hosts"]])
+    ways.inventory.list_names(_WHO, [host.id for lease in page.leases for host in lease.hosts])
 
 
 def _measure_posts(ways: Ways, rounds: int) -> None:
@@ -282,34 +283,29 @@ def _measure_posts(ways: Ways, rounds: int) -> None:
         _report(label, rounds, post, call, plan)
 
 
-def _window(ways: Ways, numbers: Iterator[int], quantity: int) -> dict[str, Any]:
+def _wish(ways: Ways, numbers: Iterator[int], quantity: int) -> leases.Wish:
     """Return when the next lease is wanted: never two at the same time."""
     start = ways.first + 4 * _DAY + next(numbers) * 60 + random.randrange(60)
-    return {
-        "start_time": start,
-        "end_time": start + 4 * _HOUR,
-        "duration": 4 * _HOUR,
-        "quantity": quantity,
-    }
+    return leases.Wish(start, start + 4 * _HOUR, 4 * _HOUR, quantity)
 
 
 def _post(ways: Ways, numbers: Iterator[int], quantity: int, *, properties: Any) -> None:
-    wish = {**_window(ways, numbers, quantity), "host_properties": properties}
+    wish = {**_wish(ways, numbers, quantity)._asdict(), "host_properties": properties}
     ways.http.ask(201, "POST", "/v1/leases/", wish)
 
 
 def _call(ways: Ways, numbers: Iterator[int], quantity: int, *, properties: str) -> None:
     matching: Any = ways.inventory.match_hosts(_WHO, properties)
     columns: Any = {name: matching[name] for name in ("ids", "names", "tiers", "watts")}
-    wish = _window(ways, numbers, quantity)
-    lease = ways.planning.make_proposal(_WHO, columns, **wish, host_properties=properties)
-    ways.planning.confirm_proposal(_WHO, lease["id"])
-    ways.inventory.list_names(_WHO, [host["id"] for host in lease["hosts"]])
+    wish = _wish(ways, numbers, quantity)._replace(host_properties=properties)
+    lease = ways.planning.make_proposal(_WHO, columns, wish)
+    ways.planning.confirm_proposal(_WHO, lease.id)
+    ways.inventory.list_names(_WHO, [host.id for host in lease.hosts])
 
 
 def _plan(ways: Ways, numbers: Iterator[int], quantity: int, *, columns: Any) -> None:
-    wish = _window(ways, numbers, quantity)
-    lease = ways.planner.make_proposal(lease_services.PROJECT, "bench", columns, **wish)
+    wish = _wish(ways, numbers, quantity)
+    lease = ways.planner.make_proposal(lease_services.PROJECT, "bench", columns, wish)
     ways.planner.confirm_proposal(lease.id)
 
 

@@ -232,12 +232,9 @@ class Site(NamedTuple):
             f"project-{random.randrange(_PROJECTS)}",
             "user",
             self.hosts,
-            start,
-            end,
-            duration,
-            quantity,
-            host_properties='[">=", "$vcpus", 16]',
-            **how,
+            leases.Wish(
+                start, end, duration, quantity, host_properties='[">=", "$vcpus", 16]', **how
+            ),
         )
         if len(lease.hosts) != quantity:
             raise SystemExit(f"{len(lease.hosts)} hosts instead of {quantity}")
@@ -385,7 +382,7 @@ def measure_pages(site: Site, rounds: int) -> None:
 
 def list_page(site: Site, project_id: str | None, marker: str | None) -> None:
     """Read a page of leases with their hosts, as the API has it."""
-    page, _ = site.planner.list_leases(project_id=project_id, limit=_PAGE_SIZE, marker=marker)
+    page, _ = site.planner.list_leases(leases.Filters(project_id), limit=_PAGE_SIZE, marker=marker)
     if not all(lease.to_dict()["hosts"] for lease in page):
         raise SystemExit("a lease without hosts")
 
@@ -395,7 +392,9 @@ def count_leases(site: Site, project_id: str | None) -> tuple[int, str]:
     ids: list[str] = []
     marker = None
     while not ids or marker:
-        page, marker = site.planner.list_leases(project_id=project_id, limit=5000, marker=marker)
+        page, marker = site.planner.list_leases(
+            leases.Filters(project_id), limit=5000, marker=marker
+        )
         ids += [lease.id for lease in page]
     return len(ids), ids[len(ids) // 2]
 

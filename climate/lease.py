@@ -78,6 +78,24 @@ class Lease(NamedTuple):
         return self._asdict() | {"hosts": [host._asdict() for host in self.hosts]}
 
 
+class Wish(NamedTuple):
+    """A lease that is wanted: ``duration`` seconds in [start_time, end_time).
+
+    :ivar quantity: how many hosts at least.
+    :ivar hosts_max: how many hosts at most; None is ``quantity``.
+    :ivar host_properties: the expression that was matched, as JSON text.
+    """
+
+    start_time: int
+    end_time: int
+    duration: int
+    quantity: int
+    hosts_max: int | None = None
+    objective: str = OBJECTIVES[0]
+    name: str | None = None
+    host_properties: str = "[]"
+
+
 class Filters(NamedTuple):
     """Which leases to list; None is any.
 
@@ -93,3 +111,42 @@ class Filters(NamedTuple):
     host: str | None = None
     starts_before: int | None = None
     ends_after: int | None = None
+
+
+class Page(NamedTuple):
+    """Leases, newest first.
+
+    :ivar next_marker: the id of the last one if there are more.
+    """
+
+    leases: list[Lease]
+    next_marker: str | None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """Return the page of a document."""
+        return cls([Lease.of(lease) for lease in document["leases"]], document["next_marker"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document of the page, as it crosses RPC."""
+        return self._asdict() | {"leases": [lease.to_dict() for lease in self.leases]}
+
+
+class Reserved(NamedTuple):
+    """Hosts that leases hold.
+
+    :ivar valid_until: when that changes next by the clock alone; None is never.
+    """
+
+    hosts: list[LeasedHost]
+    valid_until: int | None
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """Return what a document says."""
+        hosts = [LeasedHost(host["id"], host["name"]) for host in document["hosts"]]
+        return cls(hosts, document["valid_until"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the document, as it crosses RPC."""
+        return self._asdict() | {"hosts": [host._asdict() for host in self.hosts]}

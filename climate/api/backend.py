@@ -87,21 +87,21 @@ def require_project(who: context.RequestContext) -> str:
 
 def get_lease(
     backend: Backend, who: context.RequestContext, lease_id: str, rule: str
-) -> plannings.Lease:
+) -> leases.Lease:
     """Return a lease that the one who asks may see, and treat as the rule says.
 
     :raises LeaseNotFound: it is not known, or not for them to know.
     :raises RequestRefused: 403.
     """
     lease = find_lease(backend, who, lease_id)
-    target = {"project_id": lease["project_id"], "user_id": lease["user_id"]}
+    target = {"project_id": lease.project_id, "user_id": lease.user_id}
     if not _allows(backend.enforcer, policies.LEASES_GET, who, target):
         raise exception.LeaseNotFound(lease_id=lease_id)
     backend.enforcer.authorize(rule, who, target)
     return lease
 
 
-def find_lease(backend: Backend, who: context.RequestContext, lease_id: str) -> plannings.Lease:
+def find_lease(backend: Backend, who: context.RequestContext, lease_id: str) -> leases.Lease:
     """Return a lease, whoever asks.
 
     :raises LeaseNotFound: it is not known.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Books a lease: finds the matching hosts, proposes them, confirms.
 
-Owns the order of the calls.  Whatever fails leaves nothing behind for good: a
-proposal nobody confirms expires by itself.
+Owns the order of the calls.  A failure between them leaves nothing behind: a
+proposal that is not confirmed expires by itself.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 from oslo_context import context
 
 from climate import exception
+from climate import lease as leases
 from climate.api import backend as backends
 from climate.api import wishes
 from climate.rpc import inventory as inventories
@@ -19,9 +20,9 @@ from climate.rpc import planning as plannings
 
 
 def book(
-    backend: backends.Backend, who: context.RequestContext, wish: wishes.Wish
-) -> plannings.Lease:
-    """Return a lease, or the proposal of one if the wish is not to confirm it.
+    backend: backends.Backend, who: context.RequestContext, wanted: wishes.LeaseRequest
+) -> leases.Lease:
+    """Return a lease, or the proposal of one if it is not to be confirmed.
 
     :raises PropertiesInvalid: the expression is wrong, and where.
     :raises NoHostMatches: which clause excluded how many.
@@ -30,24 +31,15 @@ def book(
     :raises Conflict: others were faster, every time.
     :raises ServiceUnavailable: a service does not answer.
     """
+    wish = wanted.wish
     matching = backend.services.inventory.match_hosts(who, wish.host_properties)
     if not matching["ids"]:
         raise exception.NoHostMatches(
             known=matching["known"], excluded=matching["excluded"], reason=_explain(matching)
         )
-    lease = backend.services.planning.make_proposal(
-        who,
-        _pick_candidates(matching),
-        wish.window_start,
-        wish.window_end,
-        wish.duration,
-        wish.quantity,
-        hosts_max=wish.hosts_max,
-        objective=wish.objective,
-        name=wish.name,
-        host_properties=_normalize(wish.host_properties),
-    )
-    return backend.services.planning.confirm_proposal(who, lease["id"]) if wish.confirm else lease
+    wish = wish._replace(host_properties=_normalize(wish.host_properties))
+    lease = backend.services.planning.make_proposal(who, _pick_candidates(matching), wish)
+    return backend.services.planning.confirm_proposal(who, lease.id) if wanted.confirm else lease
 
 
 def _pick_candidates(matching: inventories.Matching) -> plannings.Candidates:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client wants to see, read from the parameters of a URL.
+"""Reads the parameters of a URL.
 
 Owns their names, bounds and defaults; every mistake names its parameter.
 """
@@ -27,15 +27,8 @@ _MOST_LEASES = 8
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 _LISTING = (
-    "limit",
-    "marker",
-    "status",
-    "name",
-    "host",
-    "starts_before",
-    "ends_after",
-    "all_projects",
-    "project_id",
+    *("limit", "marker", "status", "name", "host", "starts_before", "ends_after"),
+    *("all_projects", "project_id"),
 )
 _ALLOWED_HOSTS = ("lease_id", "project_id")
 _RANKING = ("by", "host")
@@ -49,17 +42,15 @@ class PageSizes(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """Which leases; None is any.  ``all_projects``: not only one's own."""
+    """Which page of which leases.
 
+    :ivar all_projects: whether leases of other projects are asked for, too.
+    """
+
+    filters: leases.Filters
     limit: int
     marker: str | None
-    status: str | None
-    name: str | None
-    host: str | None
-    starts_before: int | None
-    ends_after: int | None
     all_projects: bool
-    project_id: str | None
 
 
 class RankingWish(NamedTuple):
@@ -83,17 +74,17 @@ def parse_listing(request: webob.Request, sizes: PageSizes, now: int) -> Listing
     :raises RequestInvalid: a parameter is wrong; which, and why.
     """
     given = _read(request, _LISTING)
-    return Listing(
-        _parse_limit(given, sizes),
-        _parse_marker(given),
+    limit, marker = _parse_limit(given, sizes), _parse_marker(given)
+    filters = leases.Filters(
+        given.get("project_id"),
         _parse_choice(given, "status", states.ALL),
         given.get("name"),
         given.get("host"),
         _parse_time(given, "starts_before", now),
         _parse_time(given, "ends_after", now),
-        _FLAGS[_parse_choice(given, "all_projects", _FLAGS) or "false"],
-        given.get("project_id"),
     )
+    all_projects = _FLAGS[_parse_choice(given, "all_projects", _FLAGS) or "false"]
+    return Listing(filters, limit, marker, all_projects)
 
 
 def parse_placement(request: webob.Request) -> Placement:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Looks up the status of leases' hosts, as far as the inventory answers.
 
-Owns that a lease is shown also while climate-inventory is away.
+Owns that leases are shown also while climate-inventory is away.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterable
 
 from oslo_context import context
 
+from climate import lease as leases
 from climate.api import types
 from climate.rpc import inventory as inventories
-from climate.rpc import planning as plannings
 from energybase import exception
 from energybase import outage
 
@@ -31,9 +31,9 @@ class Statuses:
             "The status of leased hosts is known again",
         )
 
-    def get(self, who: context.RequestContext, leases: Iterable[plannings.Lease]) -> types.Statuses:
+    def get(self, who: context.RequestContext, leased: Iterable[leases.Lease]) -> types.Statuses:
         """Return the status of the leases' hosts by id, or None: nobody knows."""
-        ids = sorted({host["id"] for lease in leases for host in lease["hosts"]})
+        ids = sorted({host.id for lease in leased for host in lease.hosts})
         if not ids:
             return {}
         failure = None

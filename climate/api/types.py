@@ -16,9 +16,9 @@ from typing import TypedDict
 import wsme.types
 from wsme.rest import json as wsme_json
 
+from climate import lease as leases
 from climate.api import times
 from climate.rpc import inventory as inventories
-from climate.rpc import planning as plannings
 from climate.rpc import ranking as rankings
 from energybase.web import schema
 
@@ -47,7 +47,7 @@ class Link(schema.Object):
 
 
 class Lease(schema.Object):
-    """A lease; see :class:`climate.rpc.planning.Lease`.
+    """A lease; see :class:`climate.lease.Lease`.
 
     ``starts_at`` and ``ends_at`` are ``start_time`` and ``end_time`` in ISO
     8601.  ``degraded``: a host of it is missing; null if nobody knows.
@@ -96,9 +96,9 @@ class AllowedLease(schema.Object):
     end_time: Any = int
 
     @classmethod
-    def of(cls, lease: plannings.Lease) -> AllowedLease:
+    def of(cls, lease: leases.Lease) -> AllowedLease:
         """Return the document of a lease."""
-        return cls(**{key: value for key, value in lease.items() if key in cls._wsme_attr_order})
+        return cls(**{key: getattr(lease, key) for key in cls._wsme_attr_order})
 
 
 class AllowedHosts(schema.Object):
@@ -112,18 +112,18 @@ class AllowedHosts(schema.Object):
     reason: Any = _TEXT
 
 
-def describe_lease(lease: plannings.Lease, statuses: Statuses, url: str) -> dict[str, Any]:
+def describe_lease(lease: leases.Lease, statuses: Statuses, url: str) -> dict[str, Any]:
     """Return the document of a lease: what :class:`Lease` takes.
 
     :param url: of the lease itself.
     """
-    hosts = [_describe_host(host, statuses) for host in lease["hosts"]]
+    hosts = [_describe_host(host, statuses) for host in lease.hosts]
     missing = any(host["status"] == MISSING for host in hosts)
     known: dict[str, Any] = {
-        **lease,
-        "starts_at": times.format_time(lease["start_time"]),
-        "ends_at": times.format_time(lease["end_time"]),
-        "host_properties": _parse_properties(lease["host_properties"]),
+        **lease._asdict(),
+        "starts_at": times.format_time(lease.start_time),
+        "ends_at": times.format_time(lease.end_time),
+        "host_properties": _parse_properties(lease.host_properties),
         "hosts": hosts,
         "degraded": None if statuses is None else missing,
         "links": [{"rel": "self", "href": url}],
@@ -166,10 +166,10 @@ def encode_ranking(ranking: rankings.Ranking) -> bytes:
     return _dump(ranking)
 
 
-def _describe_host(host: plannings.LeasedHost, statuses: Statuses) -> Host:
+def _describe_host(host: leases.LeasedHost, statuses: Statuses) -> Host:
     # One that the inventory never saw is missing, too.
-    status = None if statuses is None else statuses.get(host["id"], MISSING)
-    return {"id": host["id"], "name": host["name"], "status": status}
+    status = None if statuses is None else statuses.get(host.id, MISSING)
+    return {"id": host.id, "name": host.name, "status": status}
 
 
 def _parse_properties(text: str) -> Any:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a client wants of a lease, read from the members of a request's body.
+"""Reads the body of a request for a lease, or for a change of one.
 
-Owns their names, types, defaults and bounds; every mistake names its member.
-Whether hosts are free is not known here.
+Owns the members' names, types, defaults and bounds; every mistake names its member.
 """
 
 from __future__ import annotations
@@ -24,35 +23,21 @@ from climate.api import times
 _MOST_HOSTS = 1_000_000
 
 _WISH_MEMBERS = (
-    "start_time",
-    "end_time",
-    "duration",
-    "quantity",
-    "host_properties",
-    "name",
-    "hosts_max",
-    "confirm",
-    "objective",
+    *("start_time", "end_time", "duration", "quantity", "host_properties", "name", "hosts_max"),
+    *("confirm", "objective"),
 )
 _CHANGE_MEMBERS = ("status", "end_time", "name")
 
 
-class Wish(NamedTuple):
-    """A lease that is wanted: ``duration`` seconds in [window_start, window_end).
+class LeaseRequest(NamedTuple):
+    """A lease that is wanted.
 
-    :ivar host_properties: the expression as JSON text, as the client wrote it.
-    :ivar hosts_max: None is ``quantity``.
+    :ivar wish: its ``host_properties`` as the client wrote them.
+    :ivar confirm: whether the proposal is to be confirmed at once.
     """
 
-    window_start: int
-    window_end: int
-    duration: int
-    quantity: int = 1
-    host_properties: str = "[]"
-    name: str | None = None
-    hosts_max: int | None = None
+    wish: leases.Wish
     confirm: bool = True
-    objective: str = leases.OBJECTIVES[0]
 
 
 class Change(NamedTuple):
@@ -63,7 +48,7 @@ class Change(NamedTuple):
     name: str | None = None
 
 
-def parse_wish(body: Mapping[str, Any], now: int) -> Wish:
+def parse_wish(body: Mapping[str, Any], now: int) -> LeaseRequest:
     """Return the lease that a body asks for; a member that is null was not given.
 
     :param now: epoch seconds; a start before it is moved there.
@@ -76,17 +61,17 @@ def parse_wish(body: Mapping[str, Any], now: int) -> Wish:
     hosts_max = given.parse("hosts_max", _parse_count, None)
     if hosts_max is not None and hosts_max < quantity:
         raise _invalid("hosts_max", f"must be quantity, which is {quantity}, at least")
-    return Wish(
+    wish = leases.Wish(
         start,
         end,
         duration,
         quantity,
-        given.parse("host_properties", _parse_properties, "[]"),
-        given.parse("name", _parse_name, None),
         hosts_max,
-        given.parse("confirm", _parse_flag, True),
         given.parse("objective", _parse_objective, leases.OBJECTIVES[0]),
+        given.parse("name", _parse_name, None),
+        given.parse("host_properties", _parse_properties, "[]"),
     )
+    return LeaseRequest(wish, given.parse("confirm", _parse_flag, True))
 
 
 def parse_change(body: Mapping[str, Any], now: int) -> Change:

@@ -73,20 +73,20 @@ def get(connection: sa.Connection, lease_id: str) -> leases.Lease:
 
 def list_page(
     connection: sa.Connection, filters: leases.Filters, limit: int, marker: str | None
-) -> tuple[list[leases.Lease], str | None]:
-    """Return leases, newest first, and the marker of the next page, if there is one.
+) -> leases.Page:
+    """Return leases, newest first, after the one whose id is the marker.
 
     :raises RequestInvalid: no lease has the marker as its id.
     """
     if not all(_is_text(value) for value in filters if isinstance(value, str)):
-        return [], None
+        return leases.Page([], None)
     query = sa.select(*_COLUMNS).where(*_conditions(filters))
     if marker is not None:
         query = query.where(_LEASE.number < _get_number(connection, marker))
     query = query.order_by(_LEASE.number.desc()).limit(limit + 1)
     rows = connection.execute(query).all()
     page = _with_hosts(connection, rows[:limit])
-    return page, page[-1].id if page and len(rows) > limit else None
+    return leases.Page(page, page[-1].id if page and len(rows) > limit else None)
 
 
 def list_due(connection: sa.Connection, status: str, column: str, now: int) -> list[str]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import inspect
 import uuid
 from collections.abc import Callable
-from collections.abc import Sequence
 from typing import Any
 from typing import TypeVar
 
@@ -33,6 +32,7 @@ from energybase import clock as clocks
 
 _MAX_PAGE_SIZE = 10_000
 _MAX_LEAD_SECONDS = 10 * 365 * 86_400
+_EVERYTHING = leases.Filters()
 
 _T = TypeVar("_T")
 #: As it crosses RPC.
@@ -59,44 +59,34 @@ class Planner:
 
     def make_proposal(
         self,
-        project_id: str,
-        user_id: str,
+        project_id: Any,
+        user_id: Any,
         hosts: Any,
-        start_time: Any,
-        end_time: Any,
-        duration: Any,
-        quantity: Any,
-        *,
-        hosts_max: Any = None,
-        objective: Any = "earliest",
-        name: Any = None,
-        host_properties: Any = "[]",
+        wish: leases.Wish,
     ) -> leases.Lease:
         """Reserve hosts for a lease of a project; it is to be confirmed.
 
-        The parameters, unchecked, are those of
+        The values, unchecked, are those of
         :meth:`climate.rpc.planning.PlanningAPI.make_proposal`, and so are the errors.
         """
         options, now = self.options, self._now()
         candidates = self._candidates.read(hosts, options.default_host_watts)
-        start, end = request.window(start_time, end_time, duration, now, options.max_ahead_seconds)
-        quantity = request.whole("quantity", quantity, 1)
-        hosts_max = request.optional(request.whole, "hosts_max", hosts_max, quantity) or quantity
+        wish = request.wish(wish, now, options.max_ahead_seconds)
         proposal = leases.Lease(
             id=str(uuid.uuid4()),
-            name=request.optional(request.text, "name", name),
+            name=wish.name,
             project_id=request.text("project_id", project_id),
             user_id=request.text("user_id", user_id),
             status=states.PROPOSED,
-            start_time=start,
-            end_time=end,
-            window_start=start,
-            window_end=end,
-            duration=duration,
-            quantity=quantity,
-            hosts_max=hosts_max,
-            host_properties=request.host_properties(host_properties),
-            objective=request.one_of("objective", objective, leases.OBJECTIVES),
+            start_time=wish.start_time,
+            end_time=wish.end_time,
+            window_start=wish.start_time,
+            window_end=wish.end_time,
+            duration=wish.duration,
+            quantity=wish.quantity,
+            hosts_max=wish.hosts_max or wish.quantity,
+            host_properties=wish.host_properties,
+            objective=wish.objective,
             created_at=now,
             updated_at=now,
             expires_at=now + options.proposal_seconds,
@@ -145,37 +135,19 @@ class Planner:
         )
 
     def list_leases(
-        self,
-        *,
-        project_id: Any = None,
-        status: Any = None,
-        name: Any = None,
-        host: Any = None,
-        starts_before: Any = None,
-        ends_after: Any = None,
-        limit: Any = 100,
-        marker: Any = None,
-    ) -> tuple[list[leases.Lease], str | None]:
-        """Return leases, newest first, after the marker; and the last one's id if there are more.
+        self, filters: leases.Filters = _EVERYTHING, *, limit: Any = 100, marker: Any = None
+    ) -> leases.Page:
+        """Return leases, newest first, after the one whose id is the marker.
 
         :raises RequestInvalid: a value makes no sense, or no lease has the marker as its id.
         """
-        filters = request.filters(
-            project_id=project_id,
-            status=status,
-            name=name,
-            host=host,
-            starts_before=starts_before,
-            ends_after=ends_after,
-        )
+        filters = request.filters(filters)
         limit = request.whole("limit", limit, 1, _MAX_PAGE_SIZE)
         marker = request.optional(request.text, "marker", marker)
         return self._store.list(filters, limit, marker)
 
-    def list_reserved_hosts(
-        self, lead_seconds: Any = None
-    ) -> tuple[Sequence[leases.LeasedHost], int | None]:
-        """Return the hosts held now or within the lead time; and when that changes by itself.
+    def list_reserved_hosts(self, lead_seconds: Any = None) -> leases.Reserved:
+        """Return the hosts that leases hold now, or will within the lead time.
 
         :param lead_seconds: None is what is configured.
         :raises RequestInvalid: it is no number of seconds.
@@ -201,9 +173,9 @@ class Endpoint:
     @transports.expected
     def make_proposal(self, who: context.RequestContext, /, **arguments: Any) -> _Document:
         """See :meth:`Planner.make_proposal`."""
-        made: leases.Lease = _call(
-            self._planner.make_proposal, who.project_id, who.user_id, **arguments
-        )
+        hosts = arguments.pop("hosts", None)
+        wish = _call(leases.Wish, **arguments)
+        made = self._planner.make_proposal(who.project_id, who.user_id, hosts, wish)
         return made.to_dict()
 
     @transports.expected
@@ -229,19 +201,14 @@ class Endpoint:
     @transports.expected
     def list_leases(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
         """See :meth:`Planner.list_leases`."""
-        found, next_marker = _call(self._planner.list_leases, **arguments)
-        return {"leases": [lease.to_dict() for lease in found], "next_marker": next_marker}
+        page = {name: arguments.pop(name) for name in ("limit", "marker") if name in arguments}
+        filters = _call(leases.Filters, **arguments)
+        return self._planner.list_leases(filters, **page).to_dict()
 
     @transports.expected
-    def list_reserved_hosts(
-        self, _who: context.RequestContext, /, **arguments: Any
-    ) -> rpc.ReservedHosts:
+    def list_reserved_hosts(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
         """See :meth:`Planner.list_reserved_hosts`."""
-        hosts, valid_until = _call(self._planner.list_reserved_hosts, **arguments)
-        return {
-            "hosts": [{"id": host.id, "name": host.name} for host in hosts],
-            "valid_until": valid_until,
-        }
+        return _call(self._planner.list_reserved_hosts, **arguments).to_dict()
 
 
 def _call(method: Callable[..., _T], *arguments: Any, **named: Any) -> _T:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a call asks for, checked: whatever is wrong with it is the caller's, and is named.
+"""Validates the arguments of RPC calls; RequestInvalid names the argument.
 
-Owns which values make sense; knows neither calendars nor leases.  Nobody but
-the API calls, and it has checked what people type; here it is made sure that
-no caller, whatever its version, can have nonsense stored.
+Owns which values make sense; knows neither calendars nor leases.  The API has
+validated what people type; this makes sure that no caller, of whatever release,
+can have nonsense stored.
 """
 
 from __future__ import annotations
@@ -160,11 +160,6 @@ def text(where: str, value: Any, most: int = leases.MAX_NAME_LENGTH) -> str:
     return value
 
 
-def host_properties(value: Any) -> str:
-    """Return a property expression, of which nothing is known here."""
-    return text("host_properties", value, _PROPERTIES_LENGTH)
-
-
 def optional(check: Callable[..., _T], where: str, value: Any, *limits: Any) -> _T | None:
     """Return None of None, else what the check returns."""
     return None if value is None else check(where, value, *limits)
@@ -193,15 +188,35 @@ def lease_id(value: Any) -> str:
     return value
 
 
-def filters(**values: Any) -> leases.Filters:
-    """Return which leases are wanted; None is any.
+def wish(given: leases.Wish, now: int, max_ahead_seconds: int) -> leases.Wish:
+    """Return a wish whose values make sense; see :func:`window` for its times.
 
     :raises RequestInvalid: a value makes no sense.
     """
-    checks: dict[str, Callable[[str, Any], Any]] = dict.fromkeys(values, text)
+    start, end = window(given.start_time, given.end_time, given.duration, now, max_ahead_seconds)
+    quantity = whole("quantity", given.quantity, 1)
+    return leases.Wish(
+        start,
+        end,
+        given.duration,
+        quantity,
+        optional(whole, "hosts_max", given.hosts_max, quantity),
+        one_of("objective", given.objective, leases.OBJECTIVES),
+        optional(text, "name", given.name),
+        text("host_properties", given.host_properties, _PROPERTIES_LENGTH),
+    )
+
+
+def filters(given: leases.Filters) -> leases.Filters:
+    """Return filters whose values make sense.
+
+    :raises RequestInvalid: a value makes no sense.
+    """
+    checks: dict[str, Callable[[str, Any], Any]] = dict.fromkeys(given._fields, text)
     checks |= {"starts_before": time, "ends_after": time, "status": _status}
+    values = given._asdict().items()
     return leases.Filters(
-        **{where: optional(checks[where], where, value) for where, value in values.items()}
+        **{where: optional(checks[where], where, value) for where, value in values}
     )
 
 

@@ -43,8 +43,6 @@ _RETRY_WITHIN_SECONDS = 10.0
 _READ_TRIES = 3
 
 _T = TypeVar("_T")
-_Page = tuple[list[leases.Lease], str | None]
-_Reserved = tuple[list[leases.LeasedHost], int | None]
 _Work = Callable[[sa.Connection, int], _T]
 _Handler = Callable[[sa.Connection, int, leases.Lease, int], object]
 
@@ -135,10 +133,10 @@ class Store:
         :raises LeaseNotFound: it is not known.
         """
         with self._reading() as connection:
-            found, _ = _read_whole(lambda: ([lease_rows.get(connection, lease_id)], None))
-        return found[0]
+            page = _read_whole(lambda: leases.Page([lease_rows.get(connection, lease_id)], None))
+        return page.leases[0]
 
-    def list(self, filters: leases.Filters, limit: int, marker: str | None) -> _Page:
+    def list(self, filters: leases.Filters, limit: int, marker: str | None) -> leases.Page:
         """Return leases, newest first, after the one whose id is the marker; and the next marker.
 
         :raises RequestInvalid: no lease has the marker as its id.
@@ -166,7 +164,7 @@ class Store:
             forgotten += self._change(work)
         return forgotten
 
-    def list_reserved(self, now: int, until: int) -> _Reserved:
+    def list_reserved(self, now: int, until: int) -> leases.Reserved:
         """Return the hosts held in [now, until], and when by the clock alone that may change.
 
         Leases that are made, changed or cancelled change it at any time.
@@ -174,7 +172,8 @@ class Store:
         with self._reading() as connection:
             hosts, ends = calendars.list_reserved(connection, now, until)
             steps = lease_rows.find_next_step(connection, now, until)
-        return hosts, min((moment for moment in (ends, steps) if moment is not None), default=None)
+        changes_at = [moment for moment in (ends, steps) if moment is not None]
+        return leases.Reserved(hosts, min(changes_at, default=None))
 
     def claim_event(self, now: int, claim_seconds: int) -> outbox.Event | None:
         """Return the oldest event, for the caller alone to tell for a while, if there is one."""
@@ -241,10 +240,10 @@ def _is_undone(exc: Exception) -> bool:
     return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT)
 
 
-def _read_whole(read: Callable[[], _Page]) -> _Page:
+def _read_whole(read: Callable[[], leases.Page]) -> leases.Page:
     """Read leases, again if one was cancelled between the reads of it and of its hosts."""
     for _ in range(_READ_TRIES):
         page = read()
-        if all(lease.hosts or lease.status in states.HIDDEN for lease in page[0]):
+        if all(lease.hosts or lease.status in states.HIDDEN for lease in page.leases):
             break
     return page

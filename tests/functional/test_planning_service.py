@@ -51,20 +51,20 @@ def test_calls_and_their_errors_cross(site: plannings.Site) -> None:
     site.wait_ready()
     api = site.api()
     made = plannings.propose(api, hosts=[1, 2], quantity=2, duration=600)
-    assert [host["id"] for host in made["hosts"]] == [1, 2]
-    assert api.confirm_proposal(WHO, made["id"])["status"] in (states.CONFIRMED, states.ACTIVE)
+    assert [host.id for host in made.hosts] == [1, 2]
+    assert api.confirm_proposal(WHO, made.id).status in (states.CONFIRMED, states.ACTIVE)
     with pytest.raises(exception.NotEnoughHosts) as refused:
-        end_time = made["end_time"] + 60
+        end_time = made.end_time + 60
         plannings.propose(api, hosts=[1, 2], quantity=2, end_time=end_time, duration=600)
     assert refused.value.meta is not None
-    assert refused.value.meta["earliest_start_time"] == made["end_time"]
+    assert refused.value.meta["earliest_start_time"] == made.end_time
     with pytest.raises(exception.RequestInvalid, match="^quantity: must be"):
         plannings.propose(api, quantity=0)
     with pytest.raises(exception.LeaseNotFound):
         api.cancel_proposal(WHO, "absent")
-    assert api.cancel_proposal(WHO, made["id"])["status"] in (states.CANCELLED, states.ENDED)
+    assert api.cancel_proposal(WHO, made.id).status in (states.CANCELLED, states.ENDED)
     with pytest.raises(exception.LeaseNotChangeable):
-        api.cancel_proposal(WHO, made["id"])
+        api.cancel_proposal(WHO, made.id)
     assert planning.stop() == 0
     assert "Traceback" not in planning.log
 
@@ -79,7 +79,7 @@ def test_a_service_that_is_not_there(site: plannings.Site) -> None:
     planning.start()
     site.wait_ready()
     made = plannings.propose(site.api())
-    assert [lease["id"] for lease in site.api().list_leases(WHO)["leases"]] == [made["id"]]
+    assert [lease.id for lease in site.api().list_leases(WHO).leases] == [made.id]
 
 
 def test_the_broker_goes_and_comes_back(site: plannings.Site, rabbitmq: broker.RabbitMQ) -> None:
@@ -94,7 +94,7 @@ def test_the_broker_goes_and_comes_back(site: plannings.Site, rabbitmq: broker.R
         for caller in (api, other_api, api):
             with pytest.raises(exception.ServiceUnavailable):
                 plannings.propose(caller)
-        ended = lambda: site.store.get(made["id"]).status == states.ENDED  # noqa: E731
+        ended = lambda: site.store.get(made.id).status == states.ENDED  # noqa: E731
         scripts.wait_until(ended, "the end of a lease without a broker")
     finally:
         rabbitmq.start()
@@ -103,8 +103,8 @@ def test_the_broker_goes_and_comes_back(site: plannings.Site, rabbitmq: broker.R
     scripts.wait_until(lambda: is_answered(other_api), "one by who never had a connection")
     found, _marker = site.store.list(leases.Filters(), 100, None)
     # An answer may have been lost while all were connecting anew; then the proposal expires.
-    assert [lease.id for lease in found if lease.status != states.PROPOSED] == [made["id"]]
-    assert plannings.Ears(site).wait_for(2) == both_of([made["id"]])
+    assert [lease.id for lease in found if lease.status != states.PROPOSED] == [made.id]
+    assert plannings.Ears(site).wait_for(2) == both_of([made.id])
     assert planning.log.count("The broker is away, leases wait for it") == 1
     assert planning.log.count("The broker is back") == 1
     assert planning.stop() == 0
@@ -124,7 +124,7 @@ def test_it_starts_and_stops_without_a_broker(
     finally:
         rabbitmq.start()
     site.wait_ready()
-    assert plannings.propose(site.api())["status"] == states.PROPOSED
+    assert plannings.propose(site.api()).status == states.PROPOSED
 
 
 def test_a_start_and_an_end_are_told_once_each_by_two_services(site: plannings.Site) -> None:
@@ -134,7 +134,7 @@ def test_a_start_and_an_end_are_told_once_each_by_two_services(site: plannings.S
         site.process().start()
     site.wait_ready()
     api = site.api()
-    made = [plannings.lease(api)["id"] for _ in range(30)]
+    made = [plannings.lease(api).id for _ in range(30)]
     assert ears.wait_for(60) == both_of(made)
     for event in ears.heard:
         assert event["payload"]["status"] == (
@@ -154,7 +154,7 @@ def test_events_after_kill_9(site: plannings.Site) -> None:
     made: list[str] = []
     kills = 4
     for number in range(kills):
-        made += [plannings.lease(api)["id"] for _ in range(10)]
+        made += [plannings.lease(api).id for _ in range(10)]
         # While some of them start and end, and the other one answers.
         planners[number % 2].kill()
         planners[number % 2].start()
@@ -171,7 +171,7 @@ def test_what_ended_while_nothing_ran_is_told_at_the_next_start(site: plannings.
     planning = site.process()
     planning.start()
     site.wait_ready()
-    made = plannings.lease(site.api(), start_time=0)["id"]
+    made = plannings.lease(site.api(), start_time=0).id
     planning.kill()
     scripts.wait_until(lambda: site.store.get(made).end_time < time.time(), "the end of a lease")
     planning.start()

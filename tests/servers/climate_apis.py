@@ -17,6 +17,7 @@ from oslo_config import cfg
 from oslo_context import context
 
 from climate import conf as options
+from climate import lease as leases
 from climate.api import app
 from climate.api import backend
 from climate.db import models
@@ -149,8 +150,8 @@ class Climate:
         """Return the id of a new, confirmed lease of one host from now on for an hour."""
         matching = self._inventory.match_hosts(wish.pop("host_properties", "[]"))
         now = int(self.clock.time())
-        wanted = {"start_time": now, "end_time": now + 3600, "duration": 3600, "quantity": 1}
-        lease = self._planner.make_proposal(project_id, "u", dict(matching), **{**wanted, **wish})
+        wanted = leases.Wish(now, now + 3600, 3600, 1)._replace(**wish)
+        lease = self._planner.make_proposal(project_id, "u", dict(matching), wanted)
         return self._planner.confirm_proposal(lease.id).id
 
     def _serve_inventory(self, transport: Any) -> Any:

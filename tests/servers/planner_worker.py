@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from climate import exception
+from climate import lease as leases
 from climate.planning import manager
 from climate.planning import options
 from climate.planning import store
@@ -83,12 +84,14 @@ class Worker:
             f"project-{some.randrange(3)}",
             "user",
             sorted(some.sample(range(1, HOSTS + 1), some.randrange(3, HOSTS + 1))),
-            start,
-            max(start, now) + duration + some.randrange(7200),
-            duration,
-            some.randrange(1, 4),
-            hosts_max=some.choice([None, 4]),
-            objective=some.choice(["earliest", "earliest", "greenest"]),
+            leases.Wish(
+                start,
+                max(start, now) + duration + some.randrange(7200),
+                duration,
+                some.randrange(1, 4),
+                hosts_max=some.choice([None, 4]),
+                objective=some.choice(["earliest", "earliest", "greenest"]),
+            ),
         )
         if some.random() < 0.8:
             lease = self._planner.confirm_proposal(lease.id)

@@ -21,6 +21,7 @@ from oslo_context import context
 
 from climate import conf as options
 from climate import exception
+from climate import lease as leases
 from climate.db import models
 from climate.planning import store as stores
 from climate.rpc import planning as rpc
@@ -175,19 +176,13 @@ class Ears:
         return sorted((event["payload"]["id"], event["event_type"]) for event in self.listen())
 
 
-def propose(api: rpc.PlanningAPI, **changed: Any) -> rpc.Lease:
+def propose(api: rpc.PlanningAPI, **changed: Any) -> leases.Lease:
     """Have a lease proposed: by default of two seconds, on one host of many."""
     now = int(time.time())
-    arguments: dict[str, Any] = {
-        "hosts": list(range(1, 101)),
-        "start_time": now,
-        "end_time": now + 3600,
-        "duration": 2,
-        "quantity": 1,
-    }
-    return api.make_proposal(WHO, **arguments | changed)
+    hosts = changed.pop("hosts", list(range(1, 101)))
+    return api.make_proposal(WHO, hosts, leases.Wish(now, now + 3600, 2, 1)._replace(**changed))
 
 
-def lease(api: rpc.PlanningAPI, **changed: Any) -> rpc.Lease:
+def lease(api: rpc.PlanningAPI, **changed: Any) -> leases.Lease:
     """Have a lease made and confirmed."""
-    return api.confirm_proposal(WHO, propose(api, **changed)["id"])
+    return api.confirm_proposal(WHO, propose(api, **changed).id)

@@ -6,11 +6,10 @@ Owns the answer, why it is empty, and for how long it may be reused.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import webob
 
 from climate import exception
+from climate import lease as leases
 from climate import policies
 from climate import states
 from climate.api import backend as backends
@@ -18,7 +17,6 @@ from climate.api import queries
 from climate.api import texts
 from climate.api import times
 from climate.api import types
-from climate.rpc import planning as plannings
 from energybase.web import conditional
 from energybase.web import resource
 
@@ -27,11 +25,6 @@ _WHY = {
     states.ENDED: "The lease has ended.",
     states.CANCELLED: "The lease was cancelled.",
     states.EXPIRED: "The lease was not confirmed in time.",
-}
-_CHANGES: dict[str, Literal["start_time", "end_time"]] = {
-    states.PROPOSED: "start_time",
-    states.CONFIRMED: "start_time",
-    states.ACTIVE: "end_time",
 }
 
 
@@ -62,12 +55,12 @@ class AllowedHosts(resource.Resource):
         # In this order: a host that is new meanwhile is not yet leased.
         hosts = self._backend.services.inventory.list_names(who)
         reserved = self._backend.services.planning.list_reserved_hosts(who)
-        taken = {host["id"] for host in reserved["hosts"]}
+        taken = {host.id for host in reserved.hosts}
         allowed = types.AllowedHosts(
             hosts=[host["name"] for host in hosts if host["id"] not in taken],
-            reserved=[host["name"] for host in reserved["hosts"]],
+            reserved=[host.name for host in reserved.hosts],
         )
-        return allowed, reserved["valid_until"]
+        return allowed, reserved.valid_until
 
     def _list_inside(
         self, request: webob.Request, placement: queries.Placement
@@ -78,9 +71,9 @@ class AllowedHosts(resource.Resource):
         }
         known = [lease for lease in found.values() if lease is not None]
         reasons = {lease_id: self._explain(lease_id, lease) for lease_id, lease in found.items()}
-        active = [lease for lease in known if reasons[lease["id"]] is None]
+        active = [lease for lease in known if reasons[lease.id] is None]
         allowed = types.AllowedHosts(
-            hosts=sorted({host["name"] for lease in active for host in lease["hosts"]}),
+            hosts=sorted({host.name for lease in active for host in lease.hosts}),
             leases=[types.AllowedLease.of(lease) for lease in known],
         )
         if told := [reason for reason in reasons.values() if reason is not None]:
@@ -89,25 +82,25 @@ class AllowedHosts(resource.Resource):
 
     def _find_lease(
         self, request: webob.Request, lease_id: str, project_id: str | None
-    ) -> plannings.Lease | None:
+    ) -> leases.Lease | None:
         """Return a lease, if it is the project's; else None: nobody is told that it exists."""
         who = backends.who_asks(request)
         try:
             lease = backends.find_lease(self._backend, who, lease_id)
         except exception.LeaseNotFound:
             return None
-        return lease if lease["project_id"] == project_id else None
+        return lease if lease.project_id == project_id else None
 
-    def _explain(self, lease_id: str, lease: plannings.Lease | None) -> str | None:
+    def _explain(self, lease_id: str, lease: leases.Lease | None) -> str | None:
         """Return why no server may be placed in a lease; None if it may."""
         if lease is None:
             return f"Lease {texts.quote(lease_id)} is not known."
-        if lease["status"] == states.CONFIRMED:
-            return f"The lease starts at {times.format_time(lease['start_time'])}."
+        if lease.status == states.CONFIRMED:
+            return f"The lease starts at {times.format_time(lease.start_time)}."
         # Its end is a fact before the worker that marks it has come by.
-        if lease["status"] == states.ACTIVE and self._backend.now() >= lease["end_time"]:
+        if lease.status == states.ACTIVE and self._backend.now() >= lease.end_time:
             return _WHY[states.ENDED]
-        return _WHY.get(lease["status"])
+        return _WHY.get(lease.status)
 
     def _get_max_age(self, valid_until: int | None) -> int:
         """Return for how many seconds the answer may be reused."""
@@ -117,7 +110,8 @@ class AllowedHosts(resource.Resource):
         return int(min(self._max_age_seconds, left_seconds))
 
 
-def _find_change(lease: plannings.Lease) -> int | None:
+def _find_change(lease: leases.Lease) -> int | None:
     """Return when a lease becomes what it becomes next by the clock, if not sooner."""
-    changes = _CHANGES.get(lease["status"])
-    return lease[changes] if changes else None
+    if lease.status == states.ACTIVE:
+        return lease.end_time
+    return lease.start_time if lease.status in states.HOLDING else None

@@ -13,6 +13,7 @@ import webob
 from oslo_context import context
 
 from climate import exception
+from climate import lease as leases
 from climate import policies
 from climate import states
 from climate.api import backend as backends
@@ -22,7 +23,6 @@ from climate.api import queries
 from climate.api import statuses
 from climate.api import types
 from climate.api import wishes
-from climate.rpc import planning as plannings
 from energybase.web import conditional
 from energybase.web import policy
 from energybase.web import resource
@@ -51,10 +51,10 @@ class Leases(resource.Resource):
         project_id = self._get_project_id(who, listing)
         self._require_marker(who, listing.marker, project_id)
         page = self._list(who, listing, project_id)
-        known = self._statuses.get(who, page["leases"])
+        known = self._statuses.get(who, page.leases)
         base = _get_url(request)
-        documents = [_describe(lease, known, base) for lease in page["leases"]]
-        marker = page["next_marker"]
+        documents = [_describe(lease, known, base) for lease in page.leases]
+        marker = page.next_marker
         next_url = queries.make_next_url(request, marker) if marker else None
         body = types.encode_leases(documents, next_url)
         return conditional.Representation.of(body).respond(request)
@@ -64,27 +64,20 @@ class Leases(resource.Resource):
         queries.require_none(request)
         who = backends.who_asks(request)
         backends.require_project(who)
-        wish = wishes.parse_wish(bodies.load(request), self._backend.now())
-        lease = booking.book(self._backend, who, wish)
+        wanted = wishes.parse_wish(bodies.load(request), self._backend.now())
+        lease = booking.book(self._backend, who, wanted)
         base = _get_url(request)
         body = types.encode_lease(_describe(lease, self._statuses.get(who, [lease]), base))
         response = webob.Response(status=201, body=body, content_type=conditional.JSON)
-        response.location = f"{base}{lease['id']}/"
+        response.location = f"{base}{lease.id}/"
         return response
 
     def _list(
         self, who: context.RequestContext, listing: queries.Listing, project_id: str | None
-    ) -> plannings.LeasePage:
+    ) -> leases.Page:
+        filters = listing.filters._replace(project_id=project_id)
         return self._backend.services.planning.list_leases(
-            who,
-            project_id=project_id,
-            status=listing.status,
-            name=listing.name,
-            host=listing.host,
-            starts_before=listing.starts_before,
-            ends_after=listing.ends_after,
-            limit=listing.limit,
-            marker=listing.marker,
+            who, filters, limit=listing.limit, marker=listing.marker
         )
 
     def _require_marker(
@@ -98,7 +91,7 @@ class Leases(resource.Resource):
         except exception.LeaseNotFound:
             is_theirs = False
         else:
-            is_theirs = lease["project_id"] == project_id
+            is_theirs = lease.project_id == project_id
         if not is_theirs:
             raise exception.RequestInvalid(where="marker", reason="no lease has this id")
 
@@ -107,7 +100,7 @@ class Leases(resource.Resource):
 
         :raises RequestRefused: 403; others' are not theirs to list.
         """
-        wanted = listing.project_id
+        wanted = listing.filters.project_id
         if listing.all_projects or wanted not in (None, who.project_id):
             target = policy.own_target(who)
             self._backend.enforcer.authorize(policies.LEASES_LIST_ALL, who, target)
@@ -143,7 +136,7 @@ class Lease(resource.Resource):
         change = wishes.parse_change(bodies.load(request), self._backend.now())
         who = backends.who_asks(request)
         # One that expired is not hidden here: who confirms it too late is told so.
-        lease_id = self._get(who, policies.LEASES_UPDATE)["id"]
+        lease_id = self._get(who, policies.LEASES_UPDATE).id
         if change.confirm:
             lease = self._backend.services.planning.confirm_proposal(who, lease_id)
         else:
@@ -157,30 +150,30 @@ class Lease(resource.Resource):
         queries.require_none(request)
         who = backends.who_asks(request)
         lease = _require_shown(self._get(who, policies.LEASES_DELETE))
-        self._backend.services.planning.cancel_proposal(who, lease["id"])
+        self._backend.services.planning.cancel_proposal(who, lease.id)
         return webob.Response(status=204)
 
-    def _get(self, who: context.RequestContext, rule: str) -> plannings.Lease:
+    def _get(self, who: context.RequestContext, rule: str) -> leases.Lease:
         return backends.get_lease(self._backend, who, self._lease_id, rule)
 
-    def _respond(self, request: webob.Request, lease: plannings.Lease) -> webob.Response:
+    def _respond(self, request: webob.Request, lease: leases.Lease) -> webob.Response:
         known = self._statuses.get(backends.who_asks(request), [lease])
         body = types.encode_lease(_describe(lease, known, _get_url(request)))
         return conditional.Representation.of(body).respond(request)
 
 
-def _require_shown(lease: plannings.Lease) -> plannings.Lease:
+def _require_shown(lease: leases.Lease) -> leases.Lease:
     """Return a lease that holds hosts, or did.
 
     :raises LeaseNotFound: it never did; the list shows it to who asks for its status.
     """
-    if lease["status"] in states.HIDDEN:
-        raise exception.LeaseNotFound(lease_id=lease["id"])
+    if lease.status in states.HIDDEN:
+        raise exception.LeaseNotFound(lease_id=lease.id)
     return lease
 
 
-def _describe(lease: plannings.Lease, known: types.Statuses, base: str) -> dict[str, Any]:
-    return types.describe_lease(lease, known, f"{base}{lease['id']}/")
+def _describe(lease: leases.Lease, known: types.Statuses, base: str) -> dict[str, Any]:
+    return types.describe_lease(lease, known, f"{base}{lease.id}/")
 
 
 def _get_url(request: webob.Request) -> str:

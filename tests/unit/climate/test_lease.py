@@ -45,7 +45,7 @@ def test_every_objective_fits_into_its_column() -> None:
 
 def test_a_document_and_back() -> None:
     """Members of a later release are passed over, in the lease and in its hosts."""
-    document: dict[str, Any] = dict(standins.make_lease())
+    document: dict[str, Any] = standins.make_lease().to_dict()
     lease = leases.Lease.of(document)
     assert lease.to_dict() == document
     later = [host | {"rack": 7} for host in document["hosts"]]

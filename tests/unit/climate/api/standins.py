@@ -12,6 +12,7 @@ from typing import Any
 from oslo_context import context
 
 from climate import exception
+from climate import lease as leases
 from climate import states
 from climate.rpc import inventory as inventories
 from climate.rpc import planning as plannings
@@ -100,65 +101,68 @@ class Planning(plannings.PlanningAPI):
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.leases: dict[str, plannings.Lease] = {}
+        self.leases: dict[str, leases.Lease] = {}
         self.failing: dict[str, Exception] = {}
-        self.reserved: plannings.ReservedHosts = {"hosts": [], "valid_until": None}
+        self.reserved: leases.Reserved = leases.Reserved([], None)
 
-    def put(self, **values: Any) -> plannings.Lease:
+    def put(self, **values: Any) -> leases.Lease:
         """Return a lease that is there from now on."""
         lease = make_lease(**values)
-        self.leases[lease["id"]] = lease
+        self.leases[lease.id] = lease
         return lease
 
-    def make_proposal(self, who: context.RequestContext, *args: Any, **more: Any) -> Any:
-        hosts, start, end, duration, quantity = args
-        self._note("make_proposal", hosts=hosts, window=(start, end), duration=duration, **more)
+    def make_proposal(self, who: context.RequestContext, hosts: Any, wish: leases.Wish) -> Any:
+        self._note("make_proposal", hosts=hosts, wish=wish)
         return self.put(
             project_id=who.project_id,
             user_id=who.user_id,
             status=states.PROPOSED,
-            start_time=start,
-            end_time=start + duration,
-            window_start=start,
-            window_end=end,
-            duration=duration,
-            quantity=quantity,
-            name=more["name"],
-            host_properties=more["host_properties"],
-            hosts_max=more["hosts_max"] or quantity,
-            objective=more["objective"],
+            start_time=wish.start_time,
+            end_time=wish.start_time + wish.duration,
+            window_start=wish.start_time,
+            window_end=wish.end_time,
+            duration=wish.duration,
+            quantity=wish.quantity,
+            name=wish.name,
+            host_properties=wish.host_properties,
+            hosts_max=wish.hosts_max or wish.quantity,
+            objective=wish.objective,
             expires_at=NOW + 300,
         )
 
-    def get_proposal_details(self, who: context.RequestContext, lease_id: str) -> plannings.Lease:
+    def get_proposal_details(self, who: context.RequestContext, lease_id: str) -> leases.Lease:
         self._note("get_proposal_details", lease_id=lease_id)
         if lease_id not in self.leases:
             raise exception.LeaseNotFound(lease_id=lease_id)
         return self.leases[lease_id]
 
-    def confirm_proposal(self, who: context.RequestContext, lease_id: str) -> plannings.Lease:
+    def confirm_proposal(self, who: context.RequestContext, lease_id: str) -> leases.Lease:
         self._note("confirm_proposal", lease_id=lease_id)
-        self.leases[lease_id] |= {"status": states.CONFIRMED, "expires_at": None}
-        return self.leases[lease_id]
+        return self._change(lease_id, status=states.CONFIRMED, expires_at=None)
 
-    def cancel_proposal(self, who: context.RequestContext, lease_id: str) -> plannings.Lease:
+    def cancel_proposal(self, who: context.RequestContext, lease_id: str) -> leases.Lease:
         self._note("cancel_proposal", lease_id=lease_id)
-        self.leases[lease_id]["status"] = states.CANCELLED
-        return self.leases[lease_id]
+        return self._change(lease_id, status=states.CANCELLED)
 
     def change_lease(self, who: context.RequestContext, lease_id: str, **more: Any) -> Any:
         self._note("change_lease", lease_id=lease_id, **more)
         return self.leases[lease_id]
 
-    def list_leases(self, who: context.RequestContext, **more: Any) -> plannings.LeasePage:
-        self._note("list_leases", **more)
+    def list_leases(
+        self,
+        who: context.RequestContext,
+        filters: leases.Filters = leases.Filters(),  # noqa: B008  # immutable
+        *,
+        limit: int = 100,
+        marker: str | None = None,
+    ) -> leases.Page:
+        self._note("list_leases", filters=filters, limit=limit, marker=marker)
         found = list(self.leases.values())
-        marker = found[-1]["id"] if len(found) > more["limit"] else None
-        return {"leases": found[: more["limit"]], "next_marker": marker}
+        return leases.Page(found[:limit], found[-1].id if len(found) > limit else None)
 
     def list_reserved_hosts(
         self, who: context.RequestContext, lead_seconds: int | None = None
-    ) -> plannings.ReservedHosts:
+    ) -> leases.Reserved:
         self._note("list_reserved_hosts", lead_seconds=lead_seconds)
         return self.reserved
 
@@ -166,32 +170,36 @@ class Planning(plannings.PlanningAPI):
         """Return which methods were called."""
         return [name for name, _arguments in self.calls]
 
+    def _change(self, lease_id: str, **values: Any) -> leases.Lease:
+        self.leases[lease_id] = self.leases[lease_id]._replace(**values)
+        return self.leases[lease_id]
+
     def _note(self, method: str, **arguments: Any) -> None:
         self.calls.append((method, arguments))
         if method in self.failing:
             raise self.failing[method]
 
 
-def make_lease(**values: Any) -> plannings.Lease:
+def make_lease(**values: Any) -> leases.Lease:
     """Return a lease of project ``p``, but for what is said."""
-    lease: plannings.Lease = {
-        "id": str(uuid.uuid4()),
-        "name": None,
-        "project_id": "p",
-        "user_id": "u",
-        "status": states.CONFIRMED,
-        "start_time": NOW + 100,
-        "end_time": NOW + 3700,
-        "window_start": NOW,
-        "window_end": NOW + 7200,
-        "duration": 3600,
-        "quantity": 2,
-        "hosts_max": 2,
-        "host_properties": '["=", "$id", 1]',
-        "objective": "earliest",
-        "created_at": NOW,
-        "updated_at": NOW,
-        "expires_at": None,
-        "hosts": [{"id": 1, "name": "node-1"}, {"id": 2, "name": "node-2"}],
-    }
-    return lease | values  # type: ignore[return-value]
+    lease = leases.Lease(
+        id=str(uuid.uuid4()),
+        name=None,
+        project_id="p",
+        user_id="u",
+        status=states.CONFIRMED,
+        start_time=NOW + 100,
+        end_time=NOW + 3700,
+        window_start=NOW,
+        window_end=NOW + 7200,
+        duration=3600,
+        quantity=2,
+        hosts_max=2,
+        host_properties='["=", "$id", 1]',
+        objective="earliest",
+        created_at=NOW,
+        updated_at=NOW,
+        expires_at=None,
+        hosts=(leases.LeasedHost(1, "node-1"), leases.LeasedHost(2, "node-2")),
+    )
+    return lease._replace(**values)

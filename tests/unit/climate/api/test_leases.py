@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from climate import exception
+from climate import lease as leases
 from climate import states
 from tests.unit.climate.api import conftest
 from tests.unit.climate.api import standins
@@ -23,7 +24,7 @@ UNKNOWN = f"{LEASES}{uuid.UUID(int=7)}/"
 
 
 def url_of(lease: Any) -> str:
-    return f"{LEASES}{lease['id']}/"
+    return f"{LEASES}{lease.id}/"
 
 
 def test_a_wish_is_matched_proposed_and_confirmed(api: conftest.Api) -> None:
@@ -40,12 +41,16 @@ def test_a_wish_is_matched_proposed_and_confirmed(api: conftest.Api) -> None:
             "tiers": [0, 1],
             "watts": [None, 200.0],
         },
-        "window": (NOW, NOW + 60),
-        "duration": 60,
-        "hosts_max": None,
-        "objective": "earliest",
-        "name": None,
-        "host_properties": '["=", "$id", 1]',
+        "wish": leases.Wish(
+            start_time=NOW,
+            end_time=NOW + 60,
+            duration=60,
+            quantity=1,
+            hosts_max=None,
+            objective="earliest",
+            name=None,
+            host_properties='["=", "$id", 1]',
+        ),
     }
     (lease_id,) = api.planning.leases
     assert answer.location == f"http://localhost/v1/leases/{lease_id}/"
@@ -145,7 +150,7 @@ def test_nested_without_end_is_refused(api: conftest.Api) -> None:
 
 
 def test_a_lease_with_the_status_of_its_hosts(api: conftest.Api) -> None:
-    hosts = [{"id": 2, "name": "node-2"}, {"id": 3, "name": "node-3"}]
+    hosts = (leases.LeasedHost(2, "node-2"), leases.LeasedHost(3, "node-3"))
     lease = api.planning.put(hosts=hosts)
     answer = api.ask("GET", url_of(lease))
     assert [host["status"] for host in answer.json["hosts"]] == ["down", "missing"]
@@ -183,14 +188,14 @@ def test_what_never_held_a_host_is_unknown(api: conftest.Api, status: str, metho
     error = api.refused(method, url_of(lease))
     assert error["code"] == "climate.lease_not_found"
     assert error["detail"] == api.refused(method, UNKNOWN)["detail"].replace(
-        str(uuid.UUID(int=7)), lease["id"]
+        str(uuid.UUID(int=7)), lease.id
     )
     assert "cancel_proposal" not in api.planning.names()
 
 
 def test_who_confirms_too_late_is_told_so(api: conftest.Api) -> None:
     lease = api.planning.put(status=states.EXPIRED)
-    late = exception.LeaseNotChangeable(lease_id=lease["id"], reason="it expired")
+    late = exception.LeaseNotChangeable(lease_id=lease.id, reason="it expired")
     api.planning.failing["confirm_proposal"] = late
     error = api.refused("PUT", url_of(lease), {"status": "confirmed"})
     assert (error["status"], error["code"]) == (409, "climate.lease_not_changeable")
@@ -198,7 +203,7 @@ def test_who_confirms_too_late_is_told_so(api: conftest.Api) -> None:
 
 def test_changes_reach_planning(api: conftest.Api) -> None:
     lease = api.planning.put(status=states.PROPOSED)
-    path, lease_id = url_of(lease), lease["id"]
+    path, lease_id = url_of(lease), lease.id
     assert api.ask("PUT", path, {"status": "confirmed"}).json["status"] == "confirmed"
     assert api.ask("PUT", path, {"end_time": 60, "name": "x"}).status_int == 200
     assert api.planning.calls[1::2] == [
@@ -211,19 +216,19 @@ def test_delete_has_nothing_to_say(api: conftest.Api) -> None:
     lease = api.planning.put()
     answer = api.ask("DELETE", url_of(lease))
     assert (answer.status_int, answer.body) == (204, b"")
-    assert api.planning.calls[-1] == ("cancel_proposal", {"lease_id": lease["id"]})
+    assert api.planning.calls[-1] == ("cancel_proposal", {"lease_id": lease.id})
 
 
 def test_what_is_over_cannot_be_deleted(api: conftest.Api) -> None:
     lease = api.planning.put(status=states.ENDED)
-    over = exception.LeaseNotChangeable(lease_id=lease["id"], reason="it has ended")
+    over = exception.LeaseNotChangeable(lease_id=lease.id, reason="it has ended")
     api.planning.failing["cancel_proposal"] = over
     assert api.refused("DELETE", url_of(lease))["status"] == 409
 
 
 def test_a_list_asks_each_service_once(api: conftest.Api) -> None:
     for number in range(5):
-        api.planning.put(hosts=[{"id": number, "name": f"node-{number}"}])
+        api.planning.put(hosts=(leases.LeasedHost(number, f"node-{number}"),))
     answer = api.ask("GET", f"{LEASES}?limit=3&status=active&starts_before=60")
     assert len(answer.json["leases"]) == 3
     assert api.inventory.calls == ["list_names"]
@@ -231,12 +236,7 @@ def test_a_list_asks_each_service_once(api: conftest.Api) -> None:
         (
             "list_leases",
             {
-                "project_id": "noauth",
-                "status": "active",
-                "name": None,
-                "host": None,
-                "starts_before": NOW + 60,
-                "ends_after": None,
+                "filters": leases.Filters("noauth", "active", starts_before=NOW + 60),
                 "limit": 3,
                 "marker": None,
             },
@@ -262,19 +262,19 @@ def test_a_list_asks_each_service_once(api: conftest.Api) -> None:
 )
 def test_whose_leases_are_listed(api: conftest.Api, query: str, project_id: str | None) -> None:
     assert api.ask("GET", LEASES + query).json == {"leases": [], "leases_links": []}
-    assert api.planning.calls[0][1]["project_id"] == project_id
+    assert api.planning.calls[0][1]["filters"].project_id == project_id
 
 
 def test_a_marker_tells_nothing_of_other_projects(api: conftest.Api) -> None:
     others, own = api.planning.put(project_id="q"), api.planning.put(project_id="noauth")
     told = [
         api.refused("GET", f"{LEASES}?marker={lease_id}")
-        for lease_id in (others["id"], str(uuid.UUID(int=7)))
+        for lease_id in (others.id, str(uuid.UUID(int=7)))
     ]
     assert [error["detail"] for error in told] == ["marker: no lease has this id"] * 2
     assert "list_leases" not in api.planning.names()
-    assert api.ask("GET", f"{LEASES}?marker={own['id']}").status_int == 200
-    assert api.ask("GET", f"{LEASES}?marker={others['id']}&all_projects=1").status_int == 200
+    assert api.ask("GET", f"{LEASES}?marker={own.id}").status_int == 200
+    assert api.ask("GET", f"{LEASES}?marker={others.id}&all_projects=1").status_int == 200
 
 
 def test_the_last_page_has_no_link(api: conftest.Api) -> None:
@@ -286,7 +286,7 @@ def test_a_lease_that_somebody_has_is_not_sent_again(api: conftest.Api) -> None:
     lease = api.planning.put()
     tag = api.ask("GET", url_of(lease)).headers["ETag"]
     assert api.ask("GET", url_of(lease), HTTP_IF_NONE_MATCH=tag).status_int == 304
-    lease["end_time"] += 1
+    api.planning.put(**lease._replace(end_time=lease.end_time + 1)._asdict())
     assert api.ask("GET", url_of(lease), HTTP_IF_NONE_MATCH=tag).status_int == 200
 
 

@@ -11,6 +11,7 @@ import webob
 from hypothesis import strategies
 
 from climate import exception
+from climate import lease as leases
 from climate.api import queries
 
 NOW = 1_700_000_000
@@ -23,7 +24,7 @@ def parse_listing(query: str) -> queries.Listing:
 
 
 def test_nothing_is_asked_for() -> None:
-    nothing = queries.Listing(100, None, None, None, None, None, None, False, None)
+    nothing = queries.Listing(leases.Filters(), 100, None, False)
     assert parse_listing("") == nothing
 
 
@@ -33,7 +34,7 @@ def test_everything_is() -> None:
         "&ends_after=2026-03-01T08:00:00Z&all_projects=true&project_id=q"
     )
     assert parse_listing(query) == queries.Listing(
-        7, LEASE, "active", "a b", "node-1", NOW, 1_772_352_000, True, "q"
+        leases.Filters("q", "active", "a b", "node-1", NOW, 1_772_352_000), 7, LEASE, True
     )
 
 
@@ -120,7 +121,7 @@ def test_the_next_page_is_asked_for_likewise() -> None:
     assert url == f"http://cloud.example/lease/v1/leases?name=a%26b&limit=2&marker={LEASE}"
 
 
-_NAMES = strategies.sampled_from(queries.Listing._fields)
+_NAMES = strategies.sampled_from([*leases.Filters._fields, "limit", "marker", "all_projects"])
 
 
 @hypothesis.given(strategies.lists(strategies.tuples(_NAMES, strategies.text(max_size=20))))

@@ -26,32 +26,35 @@ def test_the_example_of_the_workshop() -> None:
         "host_properties": '["=", "$id", 1]',
     }
     wish = wishes.parse_wish(body, NOW)
-    assert wish == wishes.Wish(NOW + 10, NOW + 100, 5, 1, '["=", "$id", 1]')
+    wanted = leases.Wish(NOW + 10, NOW + 100, 5, 1, host_properties='["=", "$id", 1]')
+    assert wish == wishes.LeaseRequest(wanted, confirm=True)
 
 
 def test_a_duration_is_enough() -> None:
-    assert wishes.parse_wish({"duration": "PT1H"}, NOW) == wishes.Wish(
-        window_start=NOW,
-        window_end=NOW + HOUR,
-        duration=HOUR,
-        quantity=1,
-        host_properties="[]",
-        name=None,
-        hosts_max=None,
+    assert wishes.parse_wish({"duration": "PT1H"}, NOW) == wishes.LeaseRequest(
+        leases.Wish(
+            start_time=NOW,
+            end_time=NOW + HOUR,
+            duration=HOUR,
+            quantity=1,
+            host_properties="[]",
+            name=None,
+            hosts_max=None,
+            objective="earliest",
+        ),
         confirm=True,
-        objective="earliest",
     )
 
 
 def test_a_window_without_duration_is_wanted_whole() -> None:
-    wish = wishes.parse_wish({"start_time": HOUR, "end_time": 3 * HOUR}, NOW)
-    assert (wish.window_start, wish.window_end) == (NOW + HOUR, NOW + 3 * HOUR)
+    wish = wishes.parse_wish({"start_time": HOUR, "end_time": 3 * HOUR}, NOW).wish
+    assert (wish.start_time, wish.end_time) == (NOW + HOUR, NOW + 3 * HOUR)
     assert wish.duration == 2 * HOUR
 
 
 def test_a_window_that_began_is_what_is_left_of_it() -> None:
-    wish = wishes.parse_wish({"start_time": NOW - HOUR, "end_time": NOW + HOUR}, NOW)
-    assert (wish.window_start, wish.duration) == (NOW, HOUR)
+    wish = wishes.parse_wish({"start_time": NOW - HOUR, "end_time": NOW + HOUR}, NOW).wish
+    assert (wish.start_time, wish.duration) == (NOW, HOUR)
 
 
 def test_everything_else() -> None:
@@ -64,9 +67,10 @@ def test_everything_else() -> None:
         "confirm": False,
         "objective": "greenest",
     }
-    wish = wishes.parse_wish(body, NOW)
+    wish, confirm = wishes.parse_wish(body, NOW)
     assert wish.host_properties == '["in", "$name", ["ä", "b"]]'
-    assert wish[3:4] + wish[5:] == (2, "für Tests", 5, False, "greenest")
+    assert wish[3:7] == (2, 5, "greenest", "für Tests")
+    assert not confirm
 
 
 def test_null_is_not_given() -> None:
@@ -77,7 +81,8 @@ def test_null_is_not_given() -> None:
 
 @pytest.mark.parametrize("empty", ["", "  ", "[]", []])
 def test_an_empty_expression_is_every_host(empty: Any) -> None:
-    assert wishes.parse_wish({"duration": 1, "host_properties": empty}, NOW).host_properties == "[]"
+    wish, _confirm = wishes.parse_wish({"duration": 1, "host_properties": empty}, NOW)
+    assert wish.host_properties == "[]"
 
 
 @pytest.mark.parametrize(
@@ -172,15 +177,15 @@ _VALUES = strategies.recursive(
     lambda inner: strategies.lists(inner) | strategies.dictionaries(strategies.text(), inner),
     max_leaves=5,
 )
-_NAMES = strategies.sampled_from(wishes.Wish._fields[2:] + ("start_time", "end_time", "status"))
+_NAMES = strategies.sampled_from([*leases.Wish._fields, "confirm", "status"])
 
 
 @hypothesis.given(strategies.dictionaries(_NAMES, _VALUES))
 def test_whatever_is_sent_makes_sense_or_is_refused(body: dict[str, Any]) -> None:
     try:
-        wish = wishes.parse_wish(body, NOW)
+        wish, _confirm = wishes.parse_wish(body, NOW)
     except exception.RequestInvalid:
         return
-    assert NOW <= wish.window_start < wish.window_end < leases.FOREVER
-    assert 1 <= wish.duration <= wish.window_end - wish.window_start
+    assert NOW <= wish.start_time < wish.end_time < leases.FOREVER
+    assert 1 <= wish.duration <= wish.end_time - wish.start_time
     assert 1 <= wish.quantity <= (wish.hosts_max or wish.quantity)

@@ -72,13 +72,7 @@ def columns(count: int, **changed: Any) -> dict[str, Any]:
 
 def propose(planner: manager.Planner, now: float, **changed: Any) -> leases.Lease:
     """Have a lease proposed: by default, of one hour on one host of three, within a day."""
-    arguments: dict[str, Any] = {
-        "hosts": columns(3),
-        "start_time": int(now),
-        "end_time": int(now) + DAY,
-        "duration": HOUR,
-        "quantity": 1,
-        "project_id": "project",
-        "user_id": "user",
-    }
-    return planner.make_proposal(**arguments | changed)
+    hosts = changed.pop("hosts", columns(3))
+    project_id, user_id = changed.pop("project_id", "project"), changed.pop("user_id", "user")
+    wish = leases.Wish(int(now), int(now) + DAY, HOUR, 1)
+    return planner.make_proposal(project_id, user_id, hosts, wish._replace(**changed))

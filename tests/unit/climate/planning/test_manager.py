@@ -322,7 +322,10 @@ def test_pages_and_filters(planner: manager.Planner, fake_clock: conftest.FakeCl
     rest, end = planner.list_leases(limit=3, marker=marker)
     assert [lease.id for lease in [*first, *rest]] == ids[::-1]
     assert end is None
-    assert [lease.id for lease in planner.list_leases(project_id="p1")[0]] == [ids[3], ids[1]]
+    assert [lease.id for lease in planner.list_leases(leases.Filters(project_id="p1")).leases] == [
+        ids[3],
+        ids[1],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -343,7 +346,8 @@ def test_a_list_that_cannot_be(
     planner: manager.Planner, arguments: dict[str, Any], member: str
 ) -> None:
     with pytest.raises(exception.RequestInvalid) as caught:
-        planner.list_leases(**arguments)
+        page = {name: arguments.pop(name) for name in ("limit", "marker") if name in arguments}
+        planner.list_leases(leases.Filters(**arguments), **page)
     assert caught.value.meta == {"member": member}
 
 
@@ -395,17 +399,17 @@ def test_every_call(api: rpc.PlanningAPI, fake_clock: conftest.FakeClock) -> Non
     now = int(fake_clock.time())
     who = caller()
     hosts: Any = planners.columns(2)
-    made = api.make_proposal(who, hosts, now, now + DAY, HOUR, 1, name="mine")
-    assert (made["project_id"], made["user_id"], made["name"]) == ("project", "user", "mine")
-    assert api.get_proposal_details(who, made["id"]) == made
-    assert api.confirm_proposal(who, made["id"])["status"] == states.CONFIRMED
-    end_time = made["end_time"] + HOUR
-    assert api.change_lease(who, made["id"], end_time=end_time)["end_time"] == end_time
+    made = api.make_proposal(who, hosts, leases.Wish(now, now + DAY, HOUR, 1, name="mine"))
+    assert (made.project_id, made.user_id, made.name) == ("project", "user", "mine")
+    assert api.get_proposal_details(who, made.id) == made
+    assert api.confirm_proposal(who, made.id).status == states.CONFIRMED
+    end_time = made.end_time + HOUR
+    assert api.change_lease(who, made.id, end_time=end_time).end_time == end_time
     page = api.list_leases(who, limit=1)
-    assert ([lease["id"] for lease in page["leases"]], page["next_marker"]) == ([made["id"]], None)
+    assert ([lease.id for lease in page.leases], page.next_marker) == ([made.id], None)
     reserved = api.list_reserved_hosts(who)
-    assert reserved == {"hosts": made["hosts"], "valid_until": end_time}
-    assert api.cancel_proposal(who, made["id"])["status"] == states.CANCELLED
+    assert reserved == (list(made.hosts), end_time)
+    assert api.cancel_proposal(who, made.id).status == states.CANCELLED
 
 
 def test_refusals_cross_as_what_they_are(
@@ -413,14 +417,14 @@ def test_refusals_cross_as_what_they_are(
 ) -> None:
     now = int(fake_clock.time())
     with pytest.raises(exception.NotEnoughHosts) as refused:
-        api.make_proposal(caller(), [1], now, now + DAY, HOUR, 2)
+        api.make_proposal(caller(), [1], leases.Wish(now, now + DAY, HOUR, 2))
     assert refused.value.meta["hosts_matching"] == 1
     assert str(refused.value) == "1 host matches, but 2 are wanted."
     with pytest.raises(exception.RequestInvalid) as invalid:
-        api.make_proposal(caller(), [1], now, now + DAY, HOUR, 0)
+        api.make_proposal(caller(), [1], leases.Wish(now, now + DAY, HOUR, 0))
     assert invalid.value.meta == {"member": "quantity"}
     with pytest.raises(exception.RequestInvalid):
-        api.make_proposal(caller(None), [1], now, now + DAY, HOUR, 1)
+        api.make_proposal(caller(None), [1], leases.Wish(now, now + DAY, HOUR, 1))
     with pytest.raises(exception.LeaseNotFound):
         api.get_proposal_details(caller(), "absent")
 

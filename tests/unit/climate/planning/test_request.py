@@ -155,7 +155,7 @@ def test_no_value_is_a_traceback(value: Any) -> None:
         lambda: request.text("name", value),
         lambda: request.whole("quantity", value, 1),
         lambda: request.one_of("objective", value, leases.OBJECTIVES),
-        lambda: request.filters(status=value, ends_after=value, host=value),
+        lambda: request.filters(leases.Filters(status=value, ends_after=value, host=value)),
     ):
         try:
             check()  # type: ignore[no-untyped-call]

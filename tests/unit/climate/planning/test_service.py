@@ -13,6 +13,7 @@ from oslo_context import context
 
 from climate import conf as options
 from climate import exception
+from climate import lease as leases
 from climate.cmd import planning
 from climate.planning import service as services
 from climate.rpc import planning as rpc
@@ -51,9 +52,9 @@ def running(tmp_path: Path) -> Iterator[Running]:
     component.stop()
 
 
-def propose(api: rpc.PlanningAPI) -> rpc.Lease:
+def propose(api: rpc.PlanningAPI) -> leases.Lease:
     now = int(time.time())
-    return api.make_proposal(WHO, [1, 2, 3], now, now + 3600, 3600, 1)
+    return api.make_proposal(WHO, [1, 2, 3], leases.Wish(now, now + 3600, 3600, 1))
 
 
 def test_it_plans_and_takes_up_new_quotas(running: Running) -> None:
@@ -85,9 +86,9 @@ def test_a_wrong_file_at_reload_changes_nothing(running: Running, text: str) -> 
 
 def test_a_lease_is_started_by_the_janitor(running: Running) -> None:
     made = propose(running.api)
-    running.api.confirm_proposal(WHO, made["id"])
+    running.api.confirm_proposal(WHO, made.id)
     deadline = time.monotonic() + 60
-    while running.api.get_proposal_details(WHO, made["id"])["status"] != "active":
+    while running.api.get_proposal_details(WHO, made.id).status != "active":
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
