@@ -30,7 +30,7 @@ from energyclient import rest
 
 _LEASE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 #: In these a lease is over.
-OVER = ("ended", "cancelled", "expired")
+OVER = records.STATUSES[3:]
 
 
 class EnergyClient:
@@ -98,7 +98,7 @@ class LeaseClient:
         :param start_time: epoch seconds, not before this; by default now.
         :param end_time: epoch seconds, not after this; by default start and duration.
         :param host_properties: which hosts, in the grammar of Nova's JSON filter.
-        :param objective: ``earliest`` or ``greenest``.
+        :param objective: one of :data:`energyclient.records.OBJECTIVES`.
         :raises Conflict: there is no such time; ``proposal`` says what would work.
         :raises Forbidden: by policy, or the project would hold too much.
         """
@@ -213,7 +213,7 @@ class LeaseClient:
     def get_ranking(self, by: str | None = None, hosts: Iterable[str] = ()) -> records.Ranking:
         """Return hosts in order of what they compute for a watt.
 
-        :param by: ``marginal``, ``load`` or ``peak``; None is what the operator chose.
+        :param by: one of :data:`energyclient.records.KINDS`; None is what the operator chose.
         :param hosts: names; none is all.
         :raises Forbidden: it is for administrators.
         """

@@ -16,6 +16,13 @@ from typing import TypeVar
 
 from energyclient import errors
 
+#: Of a lease, in the order of its life.
+STATUSES = ("proposed", "confirmed", "active", "ended", "cancelled", "expired")
+#: Which lease is preferred where several would do; the first by default.
+OBJECTIVES = ("earliest", "greenest")
+#: By what hosts are ranked.
+KINDS = ("marginal", "load", "peak")
+
 _T = TypeVar("_T")
 
 
@@ -84,12 +91,13 @@ class Host(NamedTuple):
 class Lease(NamedTuple):
     """A lease, or the proposal of one.
 
-    :ivar status: ``proposed``, ``confirmed``, ``active``, ``ended``, ``cancelled``, ``expired``.
+    :ivar status: one of :data:`STATUSES`.
     :ivar degraded: whether a host of it is missing; None: nobody knows just now.
     :ivar window_start: the lease was to be between this and ``window_end``.
     :ivar duration: in seconds.
     :ivar quantity: hosts wanted at least, ``hosts_max`` at most.
     :ivar host_properties: the expression, as JSON knows it.
+    :ivar objective: one of :data:`OBJECTIVES`.
     :ivar expires_at: a proposal must be confirmed by then; else None.
     """
 
@@ -138,7 +146,7 @@ class Ranked(NamedTuple):
 class Ranking(NamedTuple):
     """Hosts, those that compute most for a watt first, those without a score last.
 
-    :ivar by: ``marginal``, ``load`` or ``peak``.
+    :ivar by: one of :data:`KINDS`.
     :ivar as_of: when they were last looked at.
     """
 

@@ -16,11 +16,11 @@ from urllib import parse
 import webob
 
 from climate import exception
+from climate import kinds
 from climate import lease as leases
 from climate import states
 from climate.api import texts
 from climate.api import times
-from climate.rpc import ranking as rankings
 
 #: That a server may be placed in one of.
 _MOST_LEASES = 8
@@ -109,7 +109,7 @@ def parse_ranking(request: webob.Request) -> RankingWish:
     """
     given = _read(request, _RANKING, repeatable=("host",))
     hosts = [_convert("host", texts.require_line, text) for text in request.GET.getall("host")]
-    return RankingWish(_parse_choice(given, "by", rankings.KINDS), hosts or None)
+    return RankingWish(_parse_choice(given, "by", kinds.KINDS), hosts or None)
 
 
 def require_none(request: webob.Request) -> None:

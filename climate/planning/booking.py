@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds time and hosts for a proposal and books them, again if others were faster.
+"""Finds time and hosts for a proposal and books them; tries again if another planner was faster.
 
-Owns the race: a search works in memory on what was free a moment ago, booking
+Owns the race: a search works in memory on what was free a moment ago, a booking
 is one transaction that fails if any of it is taken.  So any number of planners
 may run, and none waits for another's search.
 """
@@ -18,6 +18,7 @@ from climate import lease as leases
 from climate.planning import availability
 from climate.planning import calendars
 from climate.planning import memory
+from climate.planning import objectives
 from climate.planning import options as planning_options
 from climate.planning import refusal
 from climate.planning import request
@@ -71,27 +72,18 @@ class Booking:
         hosts: availability.Hosts,
         options: planning_options.Options,
     ) -> availability.Choice:
-        wish = _wish_of(proposal)
-        free, choice = self._search(proposal.objective, hosts, wish, options)
+        wish, search = _wish_of(proposal), objectives.SEARCHES[proposal.objective]
+        prices = options.energy_prices
+        given = objectives.Candidates(self._memory.refresh(), hosts, prices, self._random)
+        choice = search(given, wish)
         # What nobody confirmed in time is free, and only not yet given back.
         if choice is None and self._store.expire(self._now()):
-            free, choice = self._search(proposal.objective, hosts, wish, options)
+            given = given._replace(free=self._memory.refresh())
+            choice = search(given, wish)
         if choice is None:
-            raise refusal.not_enough(len(hosts.ids), wish, availability.advise(free, hosts, wish))
+            advice = availability.advise(given.free, hosts, wish)
+            raise refusal.not_enough(len(hosts.ids), wish, advice)
         return choice
-
-    def _search(
-        self,
-        objective: str,
-        hosts: availability.Hosts,
-        wish: availability.Wish,
-        options: planning_options.Options,
-    ) -> tuple[availability.FreePeriods, availability.Choice | None]:
-        free = self._memory.refresh()
-        if objective == "greenest":
-            prices = options.energy_prices
-            return free, availability.find_greenest(free, hosts, wish, prices, self._random)
-        return free, availability.find_earliest(free, hosts, wish, self._random)
 
     def _book(
         self,

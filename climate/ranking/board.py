@@ -97,7 +97,7 @@ class Board:
     def rank(self, by: str, hosts: Iterable[str] | None = None) -> rpc.Ranking:
         """Return hosts in order, best first; unknown ones last.
 
-        :param by: one of :data:`climate.ranking.efficiency.KINDS`.
+        :param by: one of :data:`climate.kinds.KINDS`.
         :param hosts: names; None is all.
         """
         ranking = efficiency.rank(self._hosts, by)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hosts in order of what they compute for a watt.
+"""Ranks hosts by what they compute for a watt.
 
-Owns the three kinds of flop/W; ``doc/source/admin/ranking.rst`` has them in
-words.  Everything is in columns, ten thousand hosts being many; what is not
+Owns the arithmetic of the three kinds of flop/W; ``doc/source/admin/ranking.rst``
+has them in words.  Everything is in columns, ten thousand hosts being many; what is not
 known is NaN.
 """
 
@@ -13,9 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy import typing as npt
 
-#: Of one more vCPU; at the present load; of the whole host at its most.
-MARGINAL, LOAD, PEAK = "marginal", "load", "peak"
-KINDS = (MARGINAL, LOAD, PEAK)
+from climate import kinds
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,18 +51,18 @@ class Ranking(NamedTuple):
     marginal_watts_error: Floats
 
 
-def rank(hosts: Hosts, by: str = MARGINAL) -> Ranking:
+def rank(hosts: Hosts, by: str = kinds.MARGINAL) -> Ranking:
     """Return the hosts in order of flop/W: unknown ones last, equal ones as given.
 
-    :raises ValueError: ``by`` is none of :data:`KINDS`.
+    :raises ValueError: ``by`` is none of :data:`climate.kinds.KINDS`.
     """
-    if by not in KINDS:
-        raise ValueError(f"{by!r} is none of {', '.join(KINDS)}")
+    if by not in kinds.KINDS:
+        raise ValueError(f"{by!r} is none of {', '.join(kinds.KINDS)}")
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         watts, error = _add_vcpu(hosts)
-        if by == PEAK:
+        if by == kinds.PEAK:
             scores = _divide(hosts.flops, hosts.watts_max)
-        elif by == LOAD:
+        elif by == kinds.LOAD:
             scores = _divide(hosts.flops * hosts.load, hosts.watts_now)
         else:
             # Nobody wins by being measured badly: a figure within its error counts as that.

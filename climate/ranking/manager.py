@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from oslo_context import context
 
 from climate import exception
+from climate import kinds
 from climate.ranking import board
-from climate.ranking import efficiency
 from climate.ranking import observed
 from climate.ranking import options as ranking_options
 from climate.ranking import performance
@@ -76,8 +76,8 @@ class Ranking:
 
         :raises RequestInvalid: there is no such kind.
         """
-        if by is not None and by not in efficiency.KINDS:
-            reason = f"must be one of {', '.join(efficiency.KINDS)}"
+        if by is not None and by not in kinds.KINDS:
+            reason = f"must be one of {', '.join(kinds.KINDS)}"
             raise exception.RequestInvalid(where="by", reason=reason)
         return self._refresh().rank(by or self._options.by, hosts)
 

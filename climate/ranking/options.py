@@ -17,7 +17,7 @@ from keystoneauth1 import adapter
 from keystoneauth1 import loading
 from oslo_config import cfg
 
-from climate.ranking import efficiency
+from climate import kinds
 from climate.ranking import performance
 from climate.ranking import recorded
 from energybase import exception
@@ -29,15 +29,15 @@ _TIMEOUT_SECONDS = 30
 OPTS = [
     cfg.StrOpt(
         "by",
-        default="marginal",
+        default=kinds.MARGINAL,
         choices=[
             (
-                "marginal",
+                kinds.MARGINAL,
                 "flop/W of one more vCPU: a host that is on costs little more, waking one "
                 "costs its idle watts",
             ),
-            ("load", "flop/W at the present load"),
-            ("peak", "flop/W of the whole host, at the most watts it was seen to use"),
+            (kinds.LOAD, "flop/W at the present load"),
+            (kinds.PEAK, "flop/W of the whole host, at the most watts it was seen to use"),
         ],
         help="What hosts are ranked by, unless the one who asks says otherwise.",
     ),
@@ -94,7 +94,7 @@ class Options(NamedTuple):
     ``probes``: by host.  ``performances``: those of the file, by host.
     """
 
-    by: str = efficiency.MARGINAL
+    by: str = kinds.MARGINAL
     sample_seconds: int = 60
     window_hours: int = 168
     max_probe_age_seconds: float = 180.0

@@ -36,11 +36,6 @@ class Performance(NamedTuple):
     detail: str
 
 
-def load_table(text: str, name: str = "processors.yaml") -> Table:
-    """Return the table in a YAML text; see :func:`climate.ranking.processors.load`."""
-    return processors.load(text, name)
-
-
 def packaged_table() -> Table:
     """Return the table that comes with Climate."""
     return processors.packaged()

@@ -17,9 +17,6 @@ TOPIC = "climate.ranking"
 #: Of the newest call.
 VERSION = "1.0"
 
-#: By flop/W of one more vCPU, at the present load, or of the whole host at its most.
-KINDS = ("marginal", "load", "peak")
-
 
 class Ranked(TypedDict):
     """What is known of a host; None if it is not.
@@ -56,7 +53,7 @@ class Ranked(TypedDict):
 class Ranking(TypedDict):
     """Hosts, best first; those without a score last.
 
-    ``by``: one of :data:`KINDS`.  ``as_of``: epoch seconds, when hosts and watts
+    ``by``: one of :data:`climate.kinds.KINDS`.  ``as_of``: epoch seconds, when hosts and watts
     were last looked at; 0 if never.
     """
 
@@ -79,7 +76,7 @@ class RankingAPI:
         """Return the hosts in order of flop/W.
 
         :param hosts: names; None is all. Unknown ones come last.
-        :param by: one of :data:`KINDS`; None is what the operator chose.
+        :param by: one of :data:`climate.kinds.KINDS`; None is what the operator chose.
         :raises RequestInvalid: there is no such kind.
         """
         ranking: Ranking = self._client.call(who, "rank_hosts", hosts=hosts, by=by)

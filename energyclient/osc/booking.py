@@ -14,6 +14,7 @@ from osc_lib import exceptions
 
 from energyclient import errors
 from energyclient import properties
+from energyclient import records
 from energyclient import times
 from energyclient.osc import arguments
 from energyclient.osc import command
@@ -117,7 +118,7 @@ def _add_when(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--objective",
-        choices=("earliest", "greenest"),
+        choices=records.OBJECTIVES,
         help="As soon as possible (default), or when and where it costs the least energy",
     )
 

@@ -13,13 +13,12 @@ from typing import Any
 from osc_lib import exceptions
 
 from energyclient import errors
+from energyclient import records
 from energyclient import times
 from energyclient.osc import arguments
 from energyclient.osc import command
 from energyclient.osc import shown
 from energyclient.osc import waiting
-
-_STATUSES = ("proposed", "confirmed", "active", "ended", "cancelled", "expired")
 
 
 class List(command.Lister):
@@ -40,7 +39,7 @@ class List(command.Lister):
         """Return the parser of the arguments."""
         parser = super().get_parser(prog_name)
         parser.add_argument(
-            "--status", choices=_STATUSES, help="Only those; cancelled and expired only so"
+            "--status", choices=records.STATUSES, help="Only those; cancelled and expired only so"
         )
         parser.add_argument("--name", metavar="<name>", help="Only those of this name")
         parser.add_argument("--host", metavar="<host>", help="Only those with this host")

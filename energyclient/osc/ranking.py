@@ -6,10 +6,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from energyclient import records
 from energyclient.osc import columns
 from energyclient.osc import command
-
-_KINDS = ("marginal", "load", "peak")
 
 
 class List(command.Lister):
@@ -28,7 +27,7 @@ class List(command.Lister):
         parser = super().get_parser(prog_name)
         parser.add_argument(
             "--by",
-            choices=_KINDS,
+            choices=records.KINDS,
             help="flop/W of one more vCPU (marginal), at the present load, or at the peak; "
             "by default what the operator chose",
         )

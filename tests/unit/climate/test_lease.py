@@ -3,18 +3,27 @@
 
 from __future__ import annotations
 
+import pathlib
+import re
 import uuid
 from typing import Any
 
 import pytest
+import yaml
 
 import nova_ext.reservations
+from climate import kinds
 from climate import lease as leases
+from climate import states
 from climate.db import models
+from climate.planning import objectives
+from climate.ranking import options
 from energyclient import client
+from energyclient import records
 from energyclient import times
 from tests.unit.climate.api import standins
 
+DOC = pathlib.Path(__file__).parents[3] / "doc/source"
 LEASE = "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"
 
 
@@ -50,3 +59,41 @@ def test_a_document_and_back() -> None:
     assert lease.to_dict() == document
     later = [host | {"rack": 7} for host in document["hosts"]]
     assert leases.Lease.of(document | {"hosts": later, "colour": "green"}) == lease
+
+
+def test_the_client_has_the_same_words() -> None:
+    """It stands alone, so it has copies."""
+    assert records.OBJECTIVES == leases.OBJECTIVES
+    assert records.STATUSES == states.ALL
+    assert set(client.OVER) == set(states.ALL) - set(states.HOLDING)
+    assert records.KINDS == kinds.KINDS
+    fields = set(records.Lease._fields) - {"degraded"}
+    assert fields == set(leases.Lease._fields)
+
+
+def test_there_is_a_search_for_each_objective() -> None:
+    assert tuple(objectives.SEARCHES) == leases.OBJECTIVES
+
+
+def test_operators_choose_among_the_kinds_of_ranking() -> None:
+    (by,) = (option for option in options.OPTS if option.name == "by")
+    assert (tuple(by.type.choices), by.default) == (kinds.KINDS, kinds.KINDS[0])
+
+
+def test_the_openapi_document_lists_exactly_these() -> None:
+    document = yaml.safe_load((DOC / "reference/climate-openapi.yaml").read_text())
+    schemas = document["components"]["schemas"]
+    named = [schema.get("properties", {}).get("objective") for schema in schemas.values()]
+    enums = [tuple(objective["enum"]) for objective in named if objective]
+    # Of a request, and of a lease.
+    assert enums == [leases.OBJECTIVES] * 2
+    assert tuple(schemas["Kind"]["enum"]) == kinds.KINDS
+    assert tuple(schemas["Status"]["enum"]) == states.ALL
+
+
+def test_the_guide_lists_exactly_these_objectives() -> None:
+    """In the table of a request's members."""
+    text = (DOC / "user/leases.rst").read_text()
+    row = re.search(r"^``objective``.*?(?=^``|^=)", text, re.M | re.S)
+    assert row is not None
+    assert tuple(re.findall(r"``(\w+)``", row[0])) == ("objective", *leases.OBJECTIVES)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from climate import kinds
 from climate.ranking import efficiency
 from tests import depth
 
@@ -62,7 +63,7 @@ def hosts() -> st.SearchStrategy[dict[str, Any]]:
 
 
 @hypothesis.settings(max_examples=depth.examples(3))
-@hypothesis.given(st.lists(hosts(), max_size=12), st.sampled_from(efficiency.KINDS))
+@hypothesis.given(st.lists(hosts(), max_size=12), st.sampled_from(kinds.KINDS))
 def test_every_host_has_one_place_unknown_ones_last_better_ones_first(
     given: list[dict[str, Any]], by: str
 ) -> None:
@@ -78,7 +79,7 @@ def test_every_host_has_one_place_unknown_ones_last_better_ones_first(
             assert first < second or not np.isnan(ranking.scores[first])
 
 
-@hypothesis.given(st.lists(hosts(), max_size=12), st.sampled_from(efficiency.KINDS))
+@hypothesis.given(st.lists(hosts(), max_size=12), st.sampled_from(kinds.KINDS))
 def test_equal_hosts_keep_the_order_they_are_given_in(given: list[dict[str, Any]], by: str) -> None:
     ranking = efficiency.rank(column(*given, *given), by)
     places = np.argsort(ranking.order)
@@ -86,14 +87,14 @@ def test_equal_hosts_keep_the_order_they_are_given_in(given: list[dict[str, Any]
 
 
 def test_peak_is_the_whole_host_at_its_most() -> None:
-    ranking = efficiency.rank(column({}, {"watts_max": 250.0}, {"flops": 2e12}), efficiency.PEAK)
+    ranking = efficiency.rank(column({}, {"watts_max": 250.0}, {"flops": 2e12}), kinds.PEAK)
     assert ranking.scores.tolist() == [1e12 / 300, 1e12 / 250, 2e12 / 300]
     assert ranking.order.tolist() == [2, 1, 0]
 
 
 def test_load_is_what_servers_have_for_what_the_host_draws_now() -> None:
     ranking = efficiency.rank(
-        column({}, {"load": 0.9, "watts_now": 250.0}, {"load": 0.0}), efficiency.LOAD
+        column({}, {"load": 0.9, "watts_now": 250.0}, {"load": 0.0}), kinds.LOAD
     )
     assert ranking.scores.tolist() == [0.5e12 / 200, 0.9e12 / 250, 0.0]
     assert ranking.order.tolist() == [1, 0, 2]
@@ -143,7 +144,7 @@ def test_nobody_wins_by_being_measured_badly() -> None:
     assert ranking.order.tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("by", efficiency.KINDS)
+@pytest.mark.parametrize("by", kinds.KINDS)
 @pytest.mark.parametrize(
     "unknown", [{"flops": NAN}, {"watts_now": 0, "watts_max": NAN, "vcpus": 0}]
 )
@@ -160,7 +161,7 @@ def test_of_a_host_without_vcpus_no_marginal_watts_are_told() -> None:
 
 
 def test_marginal_watts_are_told_whatever_the_ranking_is_by() -> None:
-    for by in efficiency.KINDS:
+    for by in kinds.KINDS:
         assert efficiency.rank(column({}), by).marginal_watts.tolist() == [5]
 
 

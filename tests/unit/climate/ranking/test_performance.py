@@ -11,6 +11,7 @@ import pytest
 from hypothesis import strategies as st
 
 from climate.ranking import performance
+from climate.ranking import processors
 
 TEXT = """\
 models:
@@ -22,7 +23,7 @@ features:
   - {all: [sse2], flops_per_cycle: 4, see: [url]}
 unknown_mhz: 2500
 """
-TABLE = performance.load_table(TEXT)
+TABLE = processors.load(TEXT, "processors.yaml")
 
 TOPOLOGY = {"cells": 2, "sockets": 1, "cores": 32, "threads": 2}
 
