@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kwapi and Climate, as people's own programs ask them.
+"""Clients of Kwapi and of Climate, for people's own programs.
 
-Owns the questions; a keystoneauth adapter knows how to log in and where the
+Owns the requests; a keystoneauth adapter knows how to log in and where the
 service is::
 
     session = ...                                   # keystoneauth1, or openstacksdk's
@@ -11,7 +11,7 @@ service is::
     lease = leases.create(duration_seconds=3600, quantity=2)
 
 Every method may raise :class:`energyclient.errors.ClientError`, which says in a
-sentence what is wrong; what else is named is what is to be expected.
+sentence what is wrong; methods name the subclasses that a caller should expect.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
+from typing import Unpack
 from urllib import parse
 
 from keystoneauth1 import adapter as adapters
@@ -27,6 +28,7 @@ from keystoneauth1 import adapter as adapters
 from energyclient import errors
 from energyclient import records
 from energyclient import rest
+from energyclient import wishes
 
 _LEASE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 #: In these a lease is over.
@@ -34,7 +36,7 @@ OVER = records.STATUSES[3:]
 
 
 class EnergyClient:
-    """Kwapi: what is measured, and how the measuring fares.
+    """Kwapi: what probes measure, and the state of drivers.
 
     :param timeout_seconds: how long an answer may take; by default a minute.
     """
@@ -79,71 +81,28 @@ class LeaseClient:
     def __init__(self, adapter: adapters.Adapter, timeout_seconds: float | None = None) -> None:
         self._rest = rest.Rest(adapter, timeout_seconds)
 
-    def create(
-        self,
-        *,
-        duration_seconds: int | None = None,
-        start_time: int | None = None,
-        end_time: int | None = None,
-        quantity: int = 1,
-        hosts_max: int | None = None,
-        host_properties: list[Any] | str | None = None,
-        objective: str | None = None,
-        name: str | None = None,
-        confirm: bool = True,
-    ) -> records.Lease:
+    def create(self, *, confirm: bool = True, **wish: Unpack[wishes.Wish]) -> records.Lease:
         """Lease hosts, or with ``confirm=False`` only propose to: it must be confirmed in time.
 
-        :param duration_seconds: by default as long as from start to end.
-        :param start_time: epoch seconds, not before this; by default now.
-        :param end_time: epoch seconds, not after this; by default start and duration.
-        :param host_properties: which hosts, in the grammar of Nova's JSON filter.
-        :param objective: one of :data:`energyclient.records.OBJECTIVES`.
+        :param wish: the keywords are those of :class:`energyclient.wishes.Wish`.
         :raises Conflict: there is no such time; ``proposal`` says what would work.
         :raises Forbidden: by policy, or the project would hold too much.
         """
-        wish = {
-            "duration": duration_seconds,
-            "start_time": start_time,
-            "end_time": end_time,
-            "quantity": quantity,
-            "hosts_max": hosts_max,
-            "host_properties": host_properties,
-            "objective": objective,
-            "name": name,
-            "confirm": confirm,
-        }
-        body = {key: value for key, value in wish.items() if value is not None}
+        body = {"confirm": confirm, **wishes.make_body(wish)}
         return records.parse_lease(self._rest.ask("POST", "leases/", body=body).document)
 
     def list_leases(
-        self,
-        *,
-        status: str | None = None,
-        name: str | None = None,
-        host: str | None = None,
-        starts_before: int | None = None,
-        ends_after: int | None = None,
-        project_id: str | None = None,
-        all_projects: bool = False,
-        limit: int | None = None,
+        self, *, limit: int | None = None, **filters: Unpack[wishes.Filters]
     ) -> Iterator[records.Lease]:
         """Return leases, newest first, page by page as they are taken.
 
-        :param starts_before: epoch seconds; ``ends_after`` likewise.
         :param limit: of leases in all; None is all of them.
+        :param filters: the keywords are those of :class:`energyclient.wishes.Filters`.
         :raises Forbidden: others' are for administrators.
         """
-        parameters = {
-            "status": status,
-            "name": name,
-            "host": host,
-            "starts_before": starts_before,
-            "ends_after": ends_after,
-            "project_id": project_id,
-            "all_projects": "true" if all_projects else None,
-        }
-        left = limit
+        return self._list_pages(wishes.make_parameters(filters), limit)
+
+    def _list_pages(self, parameters: dict[str, Any], left: int | None) -> Iterator[records.Lease]:
         while left is None or left > 0:
             page = self._rest.get("leases/", **parameters, limit=left)
             told = records.need_list(page, "leases")[:left]
