@@ -17,6 +17,7 @@ from climate import exception
 from climate import lease as leases
 from climate.planning import availability
 from climate.planning import calendars
+from climate.planning import changes
 from climate.planning import memory
 from climate.planning import objectives
 from climate.planning import options as planning_options
@@ -99,7 +100,8 @@ class Booking:
             end_time=choice.end_time,
             hosts=tuple(leases.LeasedHost(id_, names.get(id_, str(id_))) for id_ in ids),
         )
-        self._store.book(lease, choice, options.quotas.of(lease.project_id), self._now())
+        quota = options.quotas.of(lease.project_id)
+        self._store.change(changes.book, lease, choice, quota, self._now())
         # Whoever gave ids alone has the names from the store.
         return self._store.get(lease.id) if candidates.names is None else lease
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Periodic work on leases: start, end, expire, notify, purge.
 
-Owns when it is looked for, and that nothing stops it.  It may run in every
-copy of the service: what is due is taken by one of them, in one transaction.
+Owns when it is done, and that no error ends it.  It may run in every copy of the
+service: one of them does what is due, in one transaction.
 
-Telling has a thread of its own: leases start and end while the broker is away.
+Notifications have a thread of their own: leases start and end while the broker is
+away.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 
 from climate import exception
 from climate.planning import events
+from climate.planning import outbox
 from climate.planning import store as stores
 from energybase import clock as clocks
 from energybase import exception as floor
@@ -94,7 +96,7 @@ class Janitor:
         """
         while not self._telling.stopping.is_set():
             began = self._clock.monotonic()
-            event = self._store.claim_event(int(self._clock.time()), _CLAIM_SECONDS)
+            event = self._store.write(outbox.claim, int(self._clock.time()), _CLAIM_SECONDS)
             if event is None:
                 return True
             try:
@@ -103,7 +105,7 @@ class Janitor:
                 fault = exc.details["reason"]
             else:
                 self._end_broker_outage()
-                self._store.forget_event(event.id)
+                self._store.write(outbox.remove, event.id)
                 continue
             self._broker.begin(fault, began)
             return False

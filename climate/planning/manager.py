@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Does with leases what the API asks for, once it is sure what is asked.
+"""The planning service's operations on leases.
 
-Owns the calls: what each takes, and what comes of it.  Time and hosts of a
-proposal are found by :mod:`climate.planning.booking`.
-
-Whose lease it is comes with the call; whether somebody may touch it was asked
-by the API before.
+Owns each operation from its unchecked arguments to its result.  Time and hosts of
+a proposal are found by :mod:`climate.planning.booking`, changes are made by
+:mod:`climate.planning.changes`.
 """
 
 from __future__ import annotations
@@ -23,6 +21,7 @@ from climate import exception
 from climate import lease as leases
 from climate import states
 from climate.planning import booking
+from climate.planning import changes
 from climate.planning import options as planning_options
 from climate.planning import request
 from climate.planning import store as stores
@@ -41,6 +40,9 @@ _Document = dict[str, Any]
 
 class Planner:
     """Plans requests and changes leases; for any number of threads.
+
+    Arguments come as they were sent.  The errors are those of
+    :class:`climate.rpc.planning.PlanningAPI`.
 
     :ivar options: may be replaced at any time.
     """
@@ -64,11 +66,7 @@ class Planner:
         hosts: Any,
         wish: leases.Wish,
     ) -> leases.Lease:
-        """Reserve hosts for a lease of a project; it is to be confirmed.
-
-        The values, unchecked, are those of
-        :meth:`climate.rpc.planning.PlanningAPI.make_proposal`, and so are the errors.
-        """
+        """Reserve hosts for a lease of a project; it is to be confirmed."""
         options, now = self.options, self._now()
         candidates = self._candidates.read(hosts, options.default_host_watts)
         wish = request.wish(wish, now, options.max_ahead_seconds)
@@ -95,44 +93,28 @@ class Planner:
         return self._booking.place(proposal, candidates, options)
 
     def get_proposal_details(self, lease_id: Any) -> leases.Lease:
-        """Return a lease in any status.
-
-        :raises LeaseNotFound: it is not known.
-        """
+        """Return a lease in any status."""
         return self._store.get(request.lease_id(lease_id))
 
     def confirm_proposal(self, lease_id: Any) -> leases.Lease:
-        """Make a proposal a lease; done once, it may be repeated.
-
-        :raises LeaseNotFound: it is not known.
-        :raises LeaseNotChangeable: it expired, or was cancelled.
-        """
-        return self._store.confirm(request.lease_id(lease_id), self._now())
+        """Make a proposal a lease; done once, it may be repeated."""
+        return self._store.change(changes.confirm, request.lease_id(lease_id), self._now())
 
     def cancel_proposal(self, lease_id: Any) -> leases.Lease:
-        """Give a lease's hosts back: cancel one that has not started, end an active one now.
-
-        :raises LeaseNotFound: it is not known.
-        :raises LeaseNotChangeable: it is over.
-        """
-        return self._store.cancel(request.lease_id(lease_id), self._now())
+        """Give a lease's hosts back: cancel one that has not started, end an active one now."""
+        return self._store.change(changes.cancel, request.lease_id(lease_id), self._now())
 
     def change_lease(
         self, lease_id: Any, *, end_time: Any = None, name: Any = None
     ) -> leases.Lease:
-        """Extend, shorten or rename a lease; what is None stays.
-
-        The errors are those of :meth:`climate.rpc.planning.PlanningAPI.change_lease`.
-        """
+        """Extend, shorten or rename a lease; what is None stays."""
         options, now = self.options, self._now()
         end_time = request.optional(request.time, "end_time", end_time)
         name = request.optional(request.text, "name", name)
         if end_time is not None:
             request.require_ahead(end_time, now, options.max_ahead_seconds)
-        project_id = self._store.get(request.lease_id(lease_id)).project_id
-        return self._store.change(
-            lease_id, now, options.quotas.of(project_id), end_time=end_time, name=name
-        )
+        quota = options.quotas.of(self._store.get(request.lease_id(lease_id)).project_id)
+        return self._store.change(changes.change, lease_id, now, quota, end_time, name)
 
     def list_leases(
         self, filters: leases.Filters = _EVERYTHING, *, limit: Any = 100, marker: Any = None

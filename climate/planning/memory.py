@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The free periods of all hosts in memory, as new as the database was a moment ago.
+"""A copy of all hosts' free periods in memory.
 
-Owns when they are read.  What is found in them may be taken by the time it is
-booked; the store notices.
+Owns when it is read anew.  A period may be taken by the time it is booked:
+the booking's transaction notices.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Memory:
         :raises StoreUnavailable: the database is away.
         """
         with self._lock:
-            loaded = self._store.load(self._version)
+            loaded = self._store.read(calendars.load, self._version)
             if loaded.complete:
                 self._begin(loaded)
             elif loaded.host_ids:

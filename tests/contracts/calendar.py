@@ -21,6 +21,7 @@ from climate import exception
 from climate.db import models
 from climate.planning import availability
 from climate.planning import calendars
+from climate.planning import changes
 from climate.planning import outbox
 from climate.planning import quotas
 from climate.planning import store
@@ -37,22 +38,22 @@ class CalendarContract:
     """What holds of free periods and reservations."""
 
     def test_empty(self, database: given.Database) -> None:
-        assert database.open().load(-1) == calendars.Loaded(0, set(), [], True)
-        assert database.open().load(0) == calendars.Loaded(0, set(), [], False)
+        assert database.open().read(calendars.load, -1) == calendars.Loaded(0, set(), [], True)
+        assert database.open().read(calendars.load, 0) == calendars.Loaded(0, set(), [], False)
 
     def test_new_hosts_are_free_for_all_time(self, kept: store.Store) -> None:
-        loaded = kept.load(-1)
+        loaded = kept.read(calendars.load, -1)
         assert loaded.host_ids == {1, 2, 3}
         assert sorted(loaded.rows) == [(host_id, 0, given.FOREVER) for host_id in (1, 2, 3)]
         assert loaded.complete
 
     def test_hosts_are_learnt_once(self, kept: store.Store) -> None:
         given.lease_out(kept, [1], 0, 10)
-        version = kept.load(-1).version
+        version = kept.read(calendars.load, -1).version
         given.learn(kept, 3)
-        assert kept.load(-1).version == version
+        assert kept.read(calendars.load, -1).version == version
         given.learn(kept, 4)
-        assert kept.load(version).host_ids == {4}
+        assert kept.read(calendars.load, version).host_ids == {4}
         assert given.list_free(kept) == {
             1: given.around(0, 10), 2: given.ALL_OF_TIME, 3: given.ALL_OF_TIME, 4: given.ALL_OF_TIME
         }  # fmt: skip
@@ -66,7 +67,7 @@ class CalendarContract:
         stores = [audited.open() for _ in range(4)]
         works = [lambda kept=kept: given.learn(kept, 1200) for kept in stores]
         assert given.run_together(works) == [None] * 4
-        assert len(stores[0].load(-1).rows) == 1200
+        assert len(stores[0].read(calendars.load, -1).rows) == 1200
 
     def test_time_that_is_taken_is_not_free(self, kept: store.Store) -> None:
         given.book(kept, [1, 3], 10, 20)
@@ -86,47 +87,50 @@ class CalendarContract:
 
     def test_what_changed_is_loaded(self, kept: store.Store) -> None:
         """Each host that changed, with all it has; nothing of the others."""
-        before = kept.load(-1)
+        before = kept.read(calendars.load, -1)
         lease = given.book(kept, [1, 3], 0, 10)
-        loaded = kept.load(before.version)
+        loaded = kept.read(calendars.load, before.version)
         assert loaded.version > before.version
         assert loaded.host_ids == {1, 3}
         assert not loaded.complete
         assert sorted(loaded.rows) == [
             (i, *period) for i in (1, 3) for period in given.around(0, 10)
         ]
-        assert kept.load(loaded.version) == (loaded.version, set(), [], False)
-        kept.cancel(lease.id, NOW)
-        assert sorted(kept.load(loaded.version).rows) == [
+        assert kept.read(calendars.load, loaded.version) == (loaded.version, set(), [], False)
+        kept.change(changes.cancel, lease.id, NOW)
+        assert sorted(kept.read(calendars.load, loaded.version).rows) == [
             (1, 0, given.FOREVER),
             (3, 0, given.FOREVER),
         ]
 
     def test_an_older_database_is_loaded_anew(self, kept: store.Store) -> None:
         """As after a backup was put back."""
-        loaded = kept.load(10**6)
+        loaded = kept.read(calendars.load, 10**6)
         assert loaded.complete
-        assert loaded == kept.load(-1)
+        assert loaded == kept.read(calendars.load, -1)
 
     def test_a_stale_choice_is_taken(self, kept: store.Store) -> None:
         """Even if the time is free: somebody else was there, and it is planned anew."""
         stale = given.choose(kept, [1, 2], NOW, NOW + 10)
         given.book(kept, [2], 100, 110)
-        version = kept.load(-1).version
+        version = kept.read(calendars.load, -1).version
         lease = given.make([1, 2], NOW, NOW + 10)
         with pytest.raises(calendars.Taken):
-            kept.book(lease, stale, given.UNLIMITED, NOW)
-        assert kept.load(version) == (version, set(), [], False)
+            kept.change(changes.book, lease, stale, given.UNLIMITED, NOW)
+        assert kept.read(calendars.load, version) == (version, set(), [], False)
         with pytest.raises(exception.LeaseNotFound):
             kept.get(lease.id)
-        kept.book(lease, given.choose(kept, [1, 2], NOW, NOW + 10), given.UNLIMITED, NOW)
+        kept.change(
+            changes.book, lease, given.choose(kept, [1, 2], NOW, NOW + 10), given.UNLIMITED, NOW
+        )
 
     def test_a_choice_outside_of_its_free_periods_is_taken(self, kept: store.Store) -> None:
         given.book(kept, [1], 0, 10)
         free = availability.FreePeriod(1, 0, NOW)
         for start, end in ((NOW - 5, NOW + 5), (NOW - 5, NOW - 5), (-5, 5)):
             with pytest.raises(calendars.Taken):
-                kept.book(
+                kept.change(
+                    changes.book,
                     given.make([1], start, end),
                     availability.Choice(start, end, (free,)),
                     given.UNLIMITED,
@@ -136,7 +140,7 @@ class CalendarContract:
     def test_a_host_nobody_knows_is_taken(self, kept: store.Store) -> None:
         unknown = availability.Choice(NOW, NOW + 1, (availability.FreePeriod(9, 0, given.FOREVER),))
         with pytest.raises(calendars.Taken):
-            kept.book(given.make([9], NOW, NOW + 1), unknown, given.UNLIMITED, NOW)
+            kept.change(changes.book, given.make([9], NOW, NOW + 1), unknown, given.UNLIMITED, NOW)
 
     def test_many_hosts(self, audited: given.Database) -> None:
         """More than fit into one statement."""
@@ -144,9 +148,9 @@ class CalendarContract:
         given.learn(kept, 1300)
         lease = given.lease_out(kept, host_ids, 0, 10)
         assert lease.hosts == kept.get(lease.id).hosts == given.make(host_ids, 0, 1).hosts
-        assert len(kept.load(-1).rows) == 2600
-        kept.change(lease.id, NOW, given.UNLIMITED, end_time=NOW + 20)
-        kept.cancel(lease.id, NOW)
+        assert len(kept.read(calendars.load, -1).rows) == 2600
+        kept.change(changes.change, lease.id, NOW, given.UNLIMITED, end_time=NOW + 20)
+        kept.change(changes.cancel, lease.id, NOW)
         assert given.list_free(kept) == dict.fromkeys(host_ids, given.ALL_OF_TIME)
 
     def test_few_statements(self, kept: store.Store, audited: given.Database) -> None:
@@ -158,10 +162,10 @@ class CalendarContract:
         lease = given.make(range(1, 11), NOW, NOW + 10)
         engine = transactions.writer.get_engine()
         sa.event.listen(engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
-        counted.book(lease, choice, quotas.Quota(100, 100), NOW)
+        counted.change(changes.book, lease, choice, quotas.Quota(100, 100), NOW)
         assert len([text for text in seen if " " in text.replace("SELECT 1", "")]) <= 8, seen
         seen.clear()
-        counted.cancel(lease.id, NOW)
+        counted.change(changes.cancel, lease.id, NOW)
         assert len([text for text in seen if " " in text.replace("SELECT 1", "")]) <= 11, seen
 
     def test_of_many_that_race_one_wins(self, audited: given.Database) -> None:
@@ -174,7 +178,8 @@ class CalendarContract:
             times = NOW + 10 * turn, NOW + 10 * turn + 10
             works = [
                 functools.partial(
-                    kept.book,
+                    kept.change,
+                    changes.book,
                     given.make(ids, *times),
                     given.choose(kept, ids, *times),
                     given.UNLIMITED,
@@ -217,7 +222,8 @@ class QuotaContract:
         self, kept: store.Store, ids: Sequence[int], start: int, end: int, *quota: int
     ) -> None:
         lease = given.make(ids, NOW + start, NOW + end)
-        kept.book(
+        kept.change(
+            changes.book,
             lease,
             given.choose(kept, ids, NOW + start, NOW + end),
             quotas.Quota(*quota),
@@ -228,11 +234,11 @@ class QuotaContract:
         """Not more than so many together; one after the other as many as one likes."""
         self._book(kept, [1], 0, 10, 2, -1)
         self._book(kept, [2, 3], 10, 20, 2, -1)
-        version = kept.load(-1).version
+        version = kept.read(calendars.load, -1).version
         with pytest.raises(exception.QuotaExceeded) as caught:
             self._book(kept, [2, 3], 9, 10, 2, -1)
         assert caught.value.meta == {"resource": "hosts", "limit": 2, "wanted": 3}
-        assert kept.load(version).rows == []
+        assert kept.read(calendars.load, version).rows == []
         self._book(kept, [2], 9, 10, 2, -1)
 
     def test_host_hours(self, kept: store.Store) -> None:
@@ -247,23 +253,27 @@ class QuotaContract:
         given.book(kept, [1], -20, -10, expires_at=NOW + 1)
         given.book(kept, [1], -10, 5, expires_at=NOW)
         given.book(kept, [2], 0, 5, project_id="other")
-        kept.cancel(given.book(kept, [3], 0, 5).id, NOW)
+        kept.change(changes.cancel, given.book(kept, [3], 0, 5).id, NOW)
         self._book(kept, [3], 0, 5, 1, 1)
 
     def test_an_extension_counts(self, kept: store.Store) -> None:
         one = given.lease_out(kept, [1], 0, given.HOUR)
         given.lease_out(kept, [2], given.HOUR, 2 * given.HOUR)
         with pytest.raises(exception.QuotaExceeded) as caught:
-            kept.change(one.id, NOW, quotas.Quota(1, -1), end_time=NOW + given.HOUR + 1)
+            kept.change(
+                changes.change, one.id, NOW, quotas.Quota(1, -1), end_time=NOW + given.HOUR + 1
+            )
         assert caught.value.meta == {"resource": "hosts", "limit": 1, "wanted": 2}
         with pytest.raises(exception.QuotaExceeded):
-            kept.change(one.id, NOW, quotas.Quota(-1, 2), end_time=NOW + given.HOUR + 1)
-        kept.change(one.id, NOW, quotas.Quota(2, 3), end_time=NOW + 2 * given.HOUR)
+            kept.change(
+                changes.change, one.id, NOW, quotas.Quota(-1, 2), end_time=NOW + given.HOUR + 1
+            )
+        kept.change(changes.change, one.id, NOW, quotas.Quota(2, 3), end_time=NOW + 2 * given.HOUR)
 
     def test_to_shorten_is_always_allowed(self, kept: store.Store) -> None:
         """Even if the project holds more than it may by now."""
         one = given.lease_out(kept, [1, 2], 0, 2 * given.HOUR)
-        kept.change(one.id, NOW, quotas.Quota(0, 0), end_time=NOW + given.HOUR)
+        kept.change(changes.change, one.id, NOW, quotas.Quota(0, 0), end_time=NOW + given.HOUR)
 
     def test_of_many_that_race_for_the_rest_one_wins(self, audited: given.Database) -> None:
         """Two requests cannot both fit into what is left for one."""
@@ -293,34 +303,34 @@ class EventContract:
         """Nobody has the second before the first is told."""
         wanted = self._start(kept, 3)
         for event_id in wanted:
-            event = kept.claim_event(NOW, 60)
+            event = kept.write(outbox.claim, NOW, 60)
             assert event is not None and event.id == event_id
-            assert kept.claim_event(NOW + 59, 60) is None
-            kept.forget_event(event_id)
-        assert kept.claim_event(NOW, 60) is None
+            assert kept.write(outbox.claim, NOW + 59, 60) is None
+            kept.write(outbox.remove, event_id)
+        assert kept.write(outbox.claim, NOW, 60) is None
 
     def test_a_claim_runs_out(self, kept: store.Store) -> None:
         """Who claimed it died: it is told once more, by the same id."""
         self._start(kept, 1)
-        event = kept.claim_event(NOW, 60)
-        assert kept.claim_event(NOW + 60, 60) == event
-        assert kept.claim_event(NOW + 119, 60) is None
+        event = kept.write(outbox.claim, NOW, 60)
+        assert kept.write(outbox.claim, NOW + 60, 60) == event
+        assert kept.write(outbox.claim, NOW + 119, 60) is None
 
     def test_of_many_that_claim_one_gets_it(self, audited: given.Database) -> None:
         stores = [audited.open() for _ in range(4)]
         given.learn(stores[0], 1)
         for event_id in self._start(stores[0], 5):
             claimed = given.run_together(
-                [lambda kept=kept: kept.claim_event(NOW, 60) for kept in stores]
+                [lambda kept=kept: kept.write(outbox.claim, NOW, 60) for kept in stores]
             )
             events = [event for event in claimed if event is not None]
             assert [event.id for event in events] == [event_id]  # type: ignore[attr-defined]
-            stores[0].forget_event(event_id)
+            stores[0].write(outbox.remove, event_id)
 
     def test_an_event_that_was_forgotten_already(self, kept: store.Store) -> None:
         for event_id in [*self._start(kept, 1) * 2, "unknown"]:
-            kept.forget_event(event_id)
-        assert kept.claim_event(NOW, 60) is None
+            kept.write(outbox.remove, event_id)
+        assert kept.write(outbox.claim, NOW, 60) is None
 
 
 class MigrationContract:

@@ -23,6 +23,8 @@ from climate import lease as leases
 from climate import states
 from climate.db import models
 from climate.planning import availability
+from climate.planning import calendars
+from climate.planning import changes
 from climate.planning import outbox
 from climate.planning import quotas
 from climate.planning import store
@@ -171,7 +173,7 @@ def make(host_ids: Sequence[int], start: int, end: int, **values: Any) -> leases
 def list_free(kept: store.Store) -> dict[int, list[tuple[int, int]]]:
     """Return each host's free periods."""
     free: dict[int, list[tuple[int, int]]] = collections.defaultdict(list)
-    for host_id, starts_at, ends_at in sorted(kept.load(-1).rows):
+    for host_id, starts_at, ends_at in sorted(kept.read(calendars.load, -1).rows):
         free[host_id].append((starts_at, ends_at))
     return dict(free)
 
@@ -180,7 +182,7 @@ def choose(kept: store.Store, host_ids: Sequence[int], start: int, end: int) -> 
     """Return the choice of these hosts then; KeyError if one is not free."""
     around = {
         row[0]: availability.FreePeriod(*row)
-        for row in kept.load(-1).rows
+        for row in kept.read(calendars.load, -1).rows
         if row[1] <= start and end <= row[2]
     }
     return availability.Choice(start, end, tuple(around[host_id] for host_id in sorted(host_ids)))
@@ -191,7 +193,7 @@ def book(
 ) -> leases.Lease:
     """Book hosts, free as they are; times count from NOW."""
     lease = make(host_ids, NOW + start, NOW + end, **values)
-    kept.book(lease, choose(kept, host_ids, NOW + start, NOW + end), UNLIMITED, NOW)
+    kept.change(changes.book, lease, choose(kept, host_ids, NOW + start, NOW + end), UNLIMITED, NOW)
     return lease
 
 
@@ -199,7 +201,7 @@ def lease_out(
     kept: store.Store, host_ids: Sequence[int], start: int, end: int, **values: Any
 ) -> leases.Lease:
     """Book hosts and confirm that."""
-    return kept.confirm(book(kept, host_ids, start, end, **values).id, NOW)
+    return kept.change(changes.confirm, book(kept, host_ids, start, end, **values).id, NOW)
 
 
 def learn(kept: store.Store, hosts: int) -> None:
@@ -210,9 +212,9 @@ def learn(kept: store.Store, hosts: int) -> None:
 def list_events(kept: store.Store, now: int = NOW) -> list[outbox.Event]:
     """Take all events out, in their order."""
     events = []
-    while event := kept.claim_event(now, 60):
+    while event := kept.write(outbox.claim, now, 60):
         events.append(event)
-        kept.forget_event(event.id)
+        kept.write(outbox.remove, event.id)
     return events
 
 

@@ -20,6 +20,7 @@ from climate import lease as leases
 from climate import states
 from climate.db import models
 from climate.planning import calendars
+from climate.planning import changes
 from climate.planning import outbox
 from climate.planning import store
 from tests import depth
@@ -46,7 +47,8 @@ class LeaseContract:
             host_properties='["=", "$a", "ä"]' + " " * 70_000, objective="greenest",
             created_at=NOW - 3, updated_at=NOW - 2, expires_at=NOW + 7,
         )  # fmt: skip
-        kept.book(
+        kept.change(
+            changes.book,
             lease,
             given.choose(kept, [1, 3], NOW + 5, NOW + 25),
             given.UNLIMITED,
@@ -62,9 +64,9 @@ class LeaseContract:
         given.book(kept, [1], 0, 10)
         for method in (
             kept.get,
-            lambda unknown: kept.confirm(unknown, NOW),
-            lambda unknown: kept.cancel(unknown, NOW),
-            lambda unknown: kept.change(unknown, NOW, given.UNLIMITED, name="x"),
+            lambda unknown: kept.change(changes.confirm, unknown, NOW),
+            lambda unknown: kept.change(changes.cancel, unknown, NOW),
+            lambda unknown: kept.change(changes.change, unknown, NOW, given.UNLIMITED, name="x"),
         ):
             with pytest.raises(exception.LeaseNotFound):
                 method(lease_id)
@@ -77,11 +79,11 @@ class LeaseContract:
         lease = given.book(kept, [1], 0, 1, name=name, project_id=name, user_id=name)
         assert kept.get(lease.id) == lease
         assert kept.list(leases.Filters(project_id=name, name=name), 10, None)[0] == [lease]
-        kept.cancel(lease.id, NOW)
+        kept.change(changes.cancel, lease.id, NOW)
 
     def test_confirm(self, kept: store.Store) -> None:
         lease = given.book(kept, [1], 0, 10)
-        confirmed = kept.confirm(lease.id, NOW + 1)
+        confirmed = kept.change(changes.confirm, lease.id, NOW + 1)
         assert confirmed == lease._replace(
             status=states.CONFIRMED, updated_at=NOW + 1, expires_at=None
         )
@@ -90,25 +92,25 @@ class LeaseContract:
     def test_confirm_may_be_repeated(self, kept: store.Store) -> None:
         """Whatever came of it meanwhile."""
         lease = given.lease_out(kept, [1], 0, 10)
-        assert kept.confirm(lease.id, NOW + 1000) == lease
+        assert kept.change(changes.confirm, lease.id, NOW + 1000) == lease
         kept.start_due(NOW)
-        assert kept.confirm(lease.id, NOW).status == states.ACTIVE
+        assert kept.change(changes.confirm, lease.id, NOW).status == states.ACTIVE
         kept.end_due(NOW + 10)
-        assert kept.confirm(lease.id, NOW).status == states.ENDED
+        assert kept.change(changes.confirm, lease.id, NOW).status == states.ENDED
 
     def test_too_late_to_confirm(self, kept: store.Store) -> None:
         overdue = given.book(kept, [1], 1000, 1010)
         past = given.book(kept, [2], 0, 10)
         cancelled = given.book(kept, [3], 0, 10)
-        kept.cancel(cancelled.id, NOW)
+        kept.change(changes.cancel, cancelled.id, NOW)
         for lease, now, reason in (
             (overdue, NOW + 300, "in time"), (past, NOW + 10, "over"), (cancelled, NOW, "cancelled")
         ):  # fmt: skip
             with pytest.raises(exception.LeaseNotChangeable, match=reason):
-                kept.confirm(lease.id, now)
+                kept.change(changes.confirm, lease.id, now)
         assert kept.expire(NOW + 300) == 2
         with pytest.raises(exception.LeaseNotChangeable, match="expired"):
-            kept.confirm(overdue.id, NOW)
+            kept.change(changes.confirm, overdue.id, NOW)
 
     @pytest.mark.parametrize("confirmed", [False, True])
     def test_cancel(self, kept: store.Store, confirmed: bool) -> None:
@@ -116,8 +118,8 @@ class LeaseContract:
         neighbours = [given.book(kept, [1], -10, 0), given.book(kept, [1], 20, 30)]
         lease = given.book(kept, [1, 2], 0, 10)
         if confirmed:
-            kept.confirm(lease.id, NOW)
-        cancelled = kept.cancel(lease.id, NOW + 5)
+            kept.change(changes.confirm, lease.id, NOW)
+        cancelled = kept.change(changes.cancel, lease.id, NOW + 5)
         assert cancelled == kept.get(lease.id)
         assert (cancelled.status, cancelled.updated_at) == (states.CANCELLED, NOW + 5)
         assert (cancelled.expires_at, cancelled.hosts) == (None, ())
@@ -128,7 +130,7 @@ class LeaseContract:
         ]
         assert given.list_free(kept)[2] == given.ALL_OF_TIME
         for neighbour in neighbours:
-            kept.cancel(neighbour.id, NOW)
+            kept.change(changes.cancel, neighbour.id, NOW)
         assert given.list_free(kept)[1] == given.ALL_OF_TIME
         assert given.list_events(kept) == []
 
@@ -136,7 +138,7 @@ class LeaseContract:
         """It ends now; what it had stays on record."""
         lease = given.lease_out(kept, [1, 2], 0, 100)
         kept.start_due(NOW)
-        ended = kept.cancel(lease.id, NOW + 30)
+        ended = kept.change(changes.cancel, lease.id, NOW + 30)
         assert ended == kept.get(lease.id)
         assert (ended.status, ended.end_time) == (states.ENDED, NOW + 30)
         assert ended.hosts == lease.hosts
@@ -151,14 +153,14 @@ class LeaseContract:
         """Even by a clock that is behind: it was active, if only for a second."""
         lease = given.lease_out(kept, [1], 0, 100)
         kept.start_due(NOW)
-        assert kept.cancel(lease.id, now).end_time == NOW + 1
+        assert kept.change(changes.cancel, lease.id, now).end_time == NOW + 1
         assert given.list_free(kept)[1] == given.around(0, 1)
 
     def test_cancel_an_active_lease_after_its_end(self, kept: store.Store) -> None:
         """Nobody came to end it yet."""
         lease = given.lease_out(kept, [1], 0, 100)
         kept.start_due(NOW)
-        assert kept.cancel(lease.id, NOW + 200).end_time == NOW + 100
+        assert kept.change(changes.cancel, lease.id, NOW + 200).end_time == NOW + 100
         assert kept.end_due(NOW + 200) == 0
 
     def test_cancel_what_is_over(self, kept: store.Store) -> None:
@@ -166,14 +168,14 @@ class LeaseContract:
         kept.start_due(NOW)
         kept.end_due(NOW + 100)
         cancelled = given.book(kept, [2], 0, 100)
-        kept.cancel(cancelled.id, NOW)
+        kept.change(changes.cancel, cancelled.id, NOW)
         for over, status in ((lease, "ended"), (cancelled, "cancelled")):
             with pytest.raises(exception.LeaseNotChangeable, match=status):
-                kept.cancel(over.id, NOW)
+                kept.change(changes.cancel, over.id, NOW)
 
     def test_extend(self, kept: store.Store) -> None:
         lease = given.lease_out(kept, [1, 2], 0, 10)
-        changed = kept.change(lease.id, NOW + 5, given.UNLIMITED, end_time=NOW + 30)
+        changed = kept.change(changes.change, lease.id, NOW + 5, given.UNLIMITED, end_time=NOW + 30)
         assert changed == kept.get(lease.id)
         assert changed == lease._replace(
             end_time=NOW + 30,
@@ -188,14 +190,14 @@ class LeaseContract:
         lease = given.lease_out(kept, [1, 2], 0, 10)
         given.book(kept, [1], 40, 50)
         given.book(kept, [2], 30, 50)
-        version = kept.load(-1).version
+        version = kept.read(calendars.load, -1).version
         with pytest.raises(exception.LeaseNotChangeable) as caught:
-            kept.change(lease.id, NOW, given.UNLIMITED, end_time=NOW + 31)
+            kept.change(changes.change, lease.id, NOW, given.UNLIMITED, end_time=NOW + 31)
         assert caught.value.meta == {"latest_end_time": NOW + 30}
-        assert kept.load(version).rows == []
-        kept.change(lease.id, NOW, given.UNLIMITED, end_time=NOW + 30)
+        assert kept.read(calendars.load, version).rows == []
+        kept.change(changes.change, lease.id, NOW, given.UNLIMITED, end_time=NOW + 30)
         with pytest.raises(exception.LeaseNotChangeable) as caught:
-            kept.change(lease.id, NOW, given.UNLIMITED, end_time=NOW + 31)
+            kept.change(changes.change, lease.id, NOW, given.UNLIMITED, end_time=NOW + 31)
         assert caught.value.meta == {"latest_end_time": NOW + 30}
         assert given.list_free(kept) == {
             1: [(0, NOW), (NOW + 30, NOW + 40), (NOW + 50, given.FOREVER)],
@@ -207,7 +209,7 @@ class LeaseContract:
         """What is given back is one with the free time behind it, or is alone."""
         lease = given.lease_out(kept, [1, 2], 0, 50)
         given.book(kept, [2], 50, 60)
-        changed = kept.change(lease.id, NOW + 5, given.UNLIMITED, end_time=NOW + 20)
+        changed = kept.change(changes.change, lease.id, NOW + 5, given.UNLIMITED, end_time=NOW + 20)
         assert (changed.end_time, changed.duration, changed.window_end) == (
             NOW + 20, 20, NOW + 50
         )  # fmt: skip
@@ -221,17 +223,20 @@ class LeaseContract:
 
     def test_rename(self, kept: store.Store) -> None:
         lease = given.lease_out(kept, [1], 0, 50)
-        assert kept.change(lease.id, NOW, given.UNLIMITED, name="other") == lease._replace(
-            name="other"
-        )
+        assert kept.change(
+            changes.change, lease.id, NOW, given.UNLIMITED, name="other"
+        ) == lease._replace(name="other")
         assert kept.get(lease.id).name == "other"
-        assert kept.change(lease.id, NOW, given.UNLIMITED, end_time=NOW + 50).name == "other"
+        assert (
+            kept.change(changes.change, lease.id, NOW, given.UNLIMITED, end_time=NOW + 50).name
+            == "other"
+        )
 
     @pytest.mark.parametrize("end", [-1, 0, 4, given.FOREVER])
     def test_an_end_that_makes_no_sense(self, kept: store.Store, end: int) -> None:
         lease = given.lease_out(kept, [1], 0, 50)
         with pytest.raises(exception.RequestInvalid) as caught:
-            kept.change(lease.id, NOW + 5, given.UNLIMITED, end_time=NOW + end)
+            kept.change(changes.change, lease.id, NOW + 5, given.UNLIMITED, end_time=NOW + end)
         assert caught.value.meta == {"member": "end_time"}
 
     def test_what_is_over_cannot_be_changed(self, kept: store.Store) -> None:
@@ -242,10 +247,10 @@ class LeaseContract:
             (lease, NOW + 10, "over"),
         ):
             with pytest.raises(exception.LeaseNotChangeable, match=reason):
-                kept.change(over.id, now, given.UNLIMITED, end_time=NOW + 2000)
-        kept.cancel(lease.id, NOW)
+                kept.change(changes.change, over.id, now, given.UNLIMITED, end_time=NOW + 2000)
+        kept.change(changes.cancel, lease.id, NOW)
         with pytest.raises(exception.LeaseNotChangeable, match="cancelled"):
-            kept.change(lease.id, NOW, given.UNLIMITED, name="x")
+            kept.change(changes.change, lease.id, NOW, given.UNLIMITED, name="x")
 
     def test_extensions_race_with_bookings(self, audited: given.Database) -> None:
         """One of them has the hour behind the lease."""
@@ -257,10 +262,20 @@ class LeaseContract:
             choice = given.choose(other, [1], NOW + start + 10, NOW + start + 20)
             rival = given.make([1], NOW + start + 10, NOW + start + 20)
             extend = functools.partial(
-                one.change, lease.id, NOW, given.UNLIMITED, end_time=NOW + start + 20
+                one.change,
+                changes.change,
+                lease.id,
+                NOW,
+                given.UNLIMITED,
+                end_time=NOW + start + 20,
             )
             results = given.run_together(
-                [extend, functools.partial(other.book, rival, choice, given.UNLIMITED, NOW)]
+                [
+                    extend,
+                    functools.partial(
+                        other.change, changes.book, rival, choice, given.UNLIMITED, NOW
+                    ),
+                ]
             )
             lost = [result for result in results if isinstance(result, Exception)]
             assert len(lost) == 1, results
@@ -275,7 +290,7 @@ class LeaseContract:
 
         def cancel(_connection: object, _cursor: object, statement: str, *_: object) -> None:
             if "FROM reservations" in statement and not cancelled:
-                cancelled.append(kept.cancel(lease.id, NOW))
+                cancelled.append(kept.change(changes.cancel, lease.id, NOW))
 
         sa.event.listen(transactions.writer.get_engine(), "before_cursor_execute", cancel)
         assert reading.get(lease.id) in (lease, *cancelled)
@@ -304,7 +319,7 @@ class ListContract:
 
     def test_the_marker_may_be_of_a_lease_that_is_not_listed(self, kept: store.Store) -> None:
         booked = [given.book(kept, [1], 10 * i, 10 * i + 10).id for i in range(3)]
-        kept.cancel(booked[1], NOW)
+        kept.change(changes.cancel, booked[1], NOW)
         assert [lease.id for lease in kept.list(given.EVERYTHING, 4, booked[1])[0]] == [booked[0]]
 
     @pytest.mark.parametrize("marker", ["", "unknown", "a\0", "\ud83d"])
@@ -319,7 +334,7 @@ class ListContract:
         active = given.lease_out(kept, [1], 100, 110).id
         kept.start_due(NOW + 100)
         gone = given.book(kept, [1], 200, 210, name="one").id
-        kept.cancel(gone, NOW)
+        kept.change(changes.cancel, gone, NOW)
         kept.learn({1: "first", 2: "3"})
 
         def found(**filters: Any) -> set[str]:
@@ -421,13 +436,13 @@ class TimeContract:
         ended = given.lease_out(kept, [1, 2], 0, 10)
         adjacent = given.lease_out(kept, [1], 10, 20)
         active = given.lease_out(kept, [1], 20, 50)
-        cancelled = kept.cancel(given.book(kept, [3], 100, 110).id, NOW + 15)
+        cancelled = kept.change(changes.cancel, given.book(kept, [3], 100, 110).id, NOW + 15)
         kept.start_due(NOW + 20)
         kept.end_due(NOW + 20)
         assert kept.forget(NOW + 10) == 0
-        version = kept.load(-1).version
+        version = kept.read(calendars.load, -1).version
         assert kept.forget(NOW + 16) == 2
-        assert kept.load(version).host_ids == {1, 2}
+        assert kept.read(calendars.load, version).host_ids == {1, 2}
         for lease in (ended, cancelled):
             with pytest.raises(exception.LeaseNotFound):
                 kept.get(lease.id)
@@ -447,7 +462,7 @@ class TimeContract:
         rows = [lease | {"id": str(uuid.uuid4())} for _ in range(450)]
         with audited.engine().begin() as connection:
             connection.execute(sa.insert(models.LEASES), rows)
-        kept.cancel(given.book(kept, [1], 0, 10).id, NOW)
+        kept.change(changes.cancel, given.book(kept, [1], 0, 10).id, NOW)
         assert kept.forget(NOW + 1) == 451
         assert kept.forget(NOW + 1) == 0
 
@@ -484,8 +499,8 @@ class TimeContract:
         )
 
     def test_cancelled_leases_reserve_nothing(self, kept: store.Store) -> None:
-        kept.cancel(given.book(kept, [1], 0, 10).id, NOW)
+        kept.change(changes.cancel, given.book(kept, [1], 0, 10).id, NOW)
         active = given.lease_out(kept, [2], 0, 10)
         kept.start_due(NOW)
-        kept.cancel(active.id, NOW + 5)
+        kept.change(changes.cancel, active.id, NOW + 5)
         assert kept.list_reserved(NOW + 5, NOW + 5) == ([], None)

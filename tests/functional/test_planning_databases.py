@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from climate.db import models
+from climate.planning import calendars
+from climate.planning import changes
 from climate.planning import quotas
 from energybase import exception as floor
 from energybase.db import migration
@@ -84,10 +86,10 @@ def test_a_server_that_goes_and_comes_back(
     try:
         for _ in range(2):
             with pytest.raises(floor.StoreUnavailable):
-                kept.book(lease, choice, quotas.Quota(), given.NOW)
+                kept.change(changes.book, lease, choice, quotas.Quota(), given.NOW)
             with pytest.raises(floor.StoreUnavailable):
-                kept.load(-1)
+                kept.read(calendars.load, -1)
     finally:
         server.start()
-    kept.book(lease, choice, quotas.Quota(), given.NOW)
+    kept.change(changes.book, lease, choice, quotas.Quota(), given.NOW)
     assert kept.get(lease.id) == lease

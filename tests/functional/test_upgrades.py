@@ -21,6 +21,8 @@ from climate import lease as leases
 from climate.cmd import manage as climate_manage
 from climate.db import models as climate_models
 from climate.inventory import store as inventory_store
+from climate.planning import changes
+from climate.planning import outbox
 from climate.ranking import store as ranking_store
 from energybase.db import migration
 from kwapi.cmd import manage
@@ -323,11 +325,11 @@ def _look_after_leases(database: climate_database.Database) -> None:
         hosts = tuple(leases.LeasedHost(number, f"host-{number}.example.org") for number in held)
         fields = {key: value for key, value in row.items() if key != "number"}
         assert kept.get(row["id"]) == leases.Lease(**fields, hosts=hosts)
-    event = kept.claim_event(NOW, 60)
+    event = kept.write(outbox.claim, NOW, 60)
     assert event is not None
     assert event.id == CLIMATE_ROWS["events"][0]["id"]
 
-    assert kept.confirm(_PROPOSED["id"], NOW).status == "confirmed"
+    assert kept.change(changes.confirm, _PROPOSED["id"], NOW).status == "confirmed"
     booked = climate_database.lease_out(kept, [1], HOUR, 2 * HOUR)
     assert kept.get(booked.id).hosts == (leases.LeasedHost(1, "host-1.example.org"),)
     with pytest.raises(KeyError):

@@ -24,6 +24,7 @@ from climate import states
 from climate.db import models
 from climate.planning import availability
 from climate.planning import calendars
+from climate.planning import changes
 from climate.planning import outbox
 from climate.planning import quotas
 from energybase.db import migration
@@ -171,7 +172,7 @@ class Calendars(stateful.RuleBasedStateMachine):
     def confirm(self, lease_id: str) -> None:
         known = self.model.leases.get(lease_id)
         try:
-            answer = self.kept.confirm(lease_id, self.now)
+            answer = self.kept.change(changes.confirm, lease_id, self.now)
         except exception.LeaseNotFound:
             assert known is None
         except exception.LeaseNotChangeable:
@@ -189,7 +190,7 @@ class Calendars(stateful.RuleBasedStateMachine):
     def cancel(self, lease_id: str) -> None:
         known = self.model.leases.get(lease_id)
         try:
-            answer = self.kept.cancel(lease_id, self.now)
+            answer = self.kept.change(changes.cancel, lease_id, self.now)
         except exception.LeaseNotFound:
             assert known is None
             return
@@ -208,7 +209,9 @@ class Calendars(stateful.RuleBasedStateMachine):
     def change(self, lease_id: str, end: int) -> None:
         known = self.model.leases.get(lease_id)
         try:
-            answer = self.kept.change(lease_id, self.now, quotas.Quota(), end_time=end)
+            answer = self.kept.change(
+                changes.change, lease_id, self.now, quotas.Quota(), end_time=end
+            )
         except exception.LeaseNotFound:
             assert known is None
         except exception.RequestInvalid:
@@ -322,7 +325,7 @@ class Calendars(stateful.RuleBasedStateMachine):
     # ------------------------------------------------------------ how
 
     def _refresh(self) -> None:
-        loaded = self.kept.load(self.version)
+        loaded = self.kept.read(calendars.load, self.version)
         self.free = self.free.replace(loaded.host_ids, loaded.rows)
         self.version = loaded.version
 
@@ -347,7 +350,7 @@ class Calendars(stateful.RuleBasedStateMachine):
             default=0,
         )
         try:
-            self.kept.book(lease, choice, quotas.Quota(quota, -1), self.now)
+            self.kept.change(changes.book, lease, choice, quotas.Quota(quota, -1), self.now)
         except exception.QuotaExceeded as exc:
             assert exc.details["wanted"] == max(peak, others) > quota >= 0
             return stateful.multiple()

@@ -57,15 +57,12 @@ class Fragile(stores.Store):
             raise self.fault
         return super().expire(now)
 
-    def claim_event(self, now: int, claim_seconds: int) -> outbox.Event | None:
-        if self.fault:
+    def write(self, work: Any, *args: Any, **named: Any) -> Any:
+        if self.fault and work is outbox.claim:
             raise self.fault
-        return super().claim_event(now, claim_seconds)
-
-    def forget_event(self, event_id: str) -> None:
-        if self.crash_before_forgetting:
+        if self.crash_before_forgetting and work is outbox.remove:
             raise KeyboardInterrupt
-        super().forget_event(event_id)
+        return super().write(work, *args, **named)
 
 
 class Site:

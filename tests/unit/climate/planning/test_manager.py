@@ -15,6 +15,7 @@ from oslo_context import context
 from climate import exception
 from climate import lease as leases
 from climate import states
+from climate.planning import changes
 from climate.planning import manager
 from climate.planning import options
 from climate.planning import prices
@@ -200,11 +201,11 @@ class Crowded(stores.Store):
     rivals = 0
     rival: manager.Planner
 
-    def book(self, lease: leases.Lease, *rest: Any) -> None:
-        if self.rivals:
+    def change(self, work: Any, *args: Any, **named: Any) -> Any:
+        if self.rivals and work is changes.book:
             self.rivals -= 1
-            planners.propose(self.rival, lease.created_at, hosts=planners.columns(1))
-        super().book(lease, *rest)
+            planners.propose(self.rival, args[0].created_at, hosts=planners.columns(1))
+        return super().change(work, *args, **named)
 
 
 @pytest.fixture

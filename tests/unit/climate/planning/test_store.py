@@ -10,6 +10,9 @@ import pytest
 
 from climate import lease as leases
 from climate.db import models
+from climate.planning import calendars
+from climate.planning import changes
+from climate.planning import outbox
 from energybase import exception as floor
 from energybase.db import migration
 from tests.contracts import calendar
@@ -59,10 +62,10 @@ def test_no_database(tmp_path: Path) -> None:
     """Whatever is asked, it says that the store is not to be had, and why only to the log."""
     absent = given.Database(f"sqlite:///{tmp_path}/absent/climate.sqlite").open()
     for method in (
-        lambda: absent.load(-1),
+        lambda: absent.read(calendars.load, -1),
         lambda: absent.get("a"),
-        lambda: absent.cancel("a", 0),
-        lambda: absent.claim_event(0, 1),
+        lambda: absent.change(changes.cancel, "a", 0),
+        lambda: absent.write(outbox.claim, 0, 1),
     ):
         with pytest.raises(floor.StoreUnavailable) as caught:
             method()
