@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers which hosts there are and which match.
+"""The inventory service's operations on hosts.
 
-Owns what is told of hosts: from the newest version in the database, kept
-parsed in memory, since ten thousand hosts take part of a second to read.
+Owns the newest version of all hosts, parsed, in memory: ten thousand take part of
+a second to read from the database.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from climate.inventory import host
 from climate.inventory import options
 from climate.inventory import properties as expressions
 from climate.inventory import store as stores
+from climate.rpc import arguments
 from climate.rpc import inventory as rpc
 from climate.rpc import transport
-
-#: Where a host's own property is looked for; Nova's operators set the second.
 
 
 class _Known(NamedTuple):
@@ -181,13 +180,11 @@ class Endpoint:
         return self._inventory.get_hosts(properties)
 
     @transport.expected
-    def get_host_details(
-        self, who: context.RequestContext, host_id: object = None
-    ) -> dict[str, Any]:
+    def get_host_details(self, who: context.RequestContext, host_id: Any = None) -> dict[str, Any]:
         """Return what is known of a host, by id or name."""
-        if not isinstance(host_id, str) and not _is_id(host_id):
-            raise exception.RequestInvalid(where="host_id", reason="must be a number or a name")
-        return self._inventory.get_host_details(host_id)  # type: ignore[arg-type]  # it is one
+        if type(host_id) not in (int, str):
+            raise arguments.invalid("host_id", "must be a number or a name")
+        return self._inventory.get_host_details(host_id)
 
     @transport.expected
     def match_hosts(self, who: context.RequestContext, properties: object = "[]") -> rpc.Matching:
@@ -200,17 +197,9 @@ class Endpoint:
         return self._inventory.list_capacities()
 
     @transport.expected
-    def list_names(self, who: context.RequestContext, ids: object = None) -> rpc.Names:
+    def list_names(self, who: context.RequestContext, ids: Any = None) -> rpc.Names:
         """Return name and status of the hosts of these ids, or of all."""
-        if ids is None:
-            return self._inventory.list_names()
-        if not isinstance(ids, list) or not all(map(_is_id, ids)):
-            raise exception.RequestInvalid(where="ids", reason="must be a list of numbers")
-        return self._inventory.list_names(ids)
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+        return self._inventory.list_names(arguments.optional(arguments.wholes, "ids", ids))
 
 
 def _know(row: stores.Row, sharing: _Sharing) -> _Known:

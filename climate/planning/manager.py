@@ -8,16 +8,12 @@ a proposal are found by :mod:`climate.planning.booking`, changes are made by
 
 from __future__ import annotations
 
-import inspect
 import uuid
-from collections.abc import Callable
 from typing import Any
-from typing import TypeVar
 
 import numpy as np
 from oslo_context import context
 
-from climate import exception
 from climate import lease as leases
 from climate import states
 from climate.planning import booking
@@ -25,6 +21,7 @@ from climate.planning import changes
 from climate.planning import options as planning_options
 from climate.planning import request
 from climate.planning import store as stores
+from climate.rpc import arguments
 from climate.rpc import planning as rpc
 from climate.rpc import transport as transports
 from energybase import clock as clocks
@@ -32,10 +29,6 @@ from energybase import clock as clocks
 _MAX_PAGE_SIZE = 10_000
 _MAX_LEAD_SECONDS = 10 * 365 * 86_400
 _EVERYTHING = leases.Filters()
-
-_T = TypeVar("_T")
-#: As it crosses RPC.
-_Document = dict[str, Any]
 
 
 class Planner:
@@ -73,8 +66,8 @@ class Planner:
         proposal = leases.Lease(
             id=str(uuid.uuid4()),
             name=wish.name,
-            project_id=request.text("project_id", project_id),
-            user_id=request.text("user_id", user_id),
+            project_id=arguments.text("project_id", project_id),
+            user_id=arguments.text("user_id", user_id),
             status=states.PROPOSED,
             start_time=wish.start_time,
             end_time=wish.end_time,
@@ -109,8 +102,8 @@ class Planner:
     ) -> leases.Lease:
         """Extend, shorten or rename a lease; what is None stays."""
         options, now = self.options, self._now()
-        end_time = request.optional(request.time, "end_time", end_time)
-        name = request.optional(request.text, "name", name)
+        end_time = arguments.optional(request.time, "end_time", end_time)
+        name = arguments.optional(arguments.text, "name", name)
         if end_time is not None:
             request.require_ahead(end_time, now, options.max_ahead_seconds)
         quota = options.quotas.of(self._store.get(request.lease_id(lease_id)).project_id)
@@ -124,8 +117,8 @@ class Planner:
         :raises RequestInvalid: a value makes no sense, or no lease has the marker as its id.
         """
         filters = request.filters(filters)
-        limit = request.whole("limit", limit, 1, _MAX_PAGE_SIZE)
-        marker = request.optional(request.text, "marker", marker)
+        limit = arguments.whole("limit", limit, 1, _MAX_PAGE_SIZE)
+        marker = arguments.optional(arguments.text, "marker", marker)
         return self._store.list(filters, limit, marker)
 
     def list_reserved_hosts(self, lead_seconds: Any = None) -> leases.Reserved:
@@ -136,7 +129,7 @@ class Planner:
         """
         if lead_seconds is None:
             lead_seconds = self.options.lead_seconds
-        lead_seconds = request.whole("lead_seconds", lead_seconds, 0, _MAX_LEAD_SECONDS)
+        lead_seconds = arguments.whole("lead_seconds", lead_seconds, 0, _MAX_LEAD_SECONDS)
         now = self._now()
         return self._store.list_reserved(now, now + lead_seconds)
 
@@ -145,7 +138,7 @@ class Planner:
 
 
 class Endpoint:
-    """What answers calls: :class:`Planner`, for the project and user that call."""
+    """The operations of :class:`Planner` as RPC, for the project and user that call."""
 
     target = transports.endpoint_target(rpc.VERSION)
 
@@ -153,53 +146,52 @@ class Endpoint:
         self._planner = planner
 
     @transports.expected
-    def make_proposal(self, who: context.RequestContext, /, **arguments: Any) -> _Document:
+    def make_proposal(
+        self, who: context.RequestContext, /, *, hosts: Any, **wish: Any
+    ) -> dict[str, Any]:
         """See :meth:`Planner.make_proposal`."""
-        hosts = arguments.pop("hosts", None)
-        wish = _call(leases.Wish, **arguments)
-        made = self._planner.make_proposal(who.project_id, who.user_id, hosts, wish)
-        return made.to_dict()
+        wanted = arguments.call(leases.Wish, **wish)
+        return self._planner.make_proposal(who.project_id, who.user_id, hosts, wanted).to_dict()
 
     @transports.expected
-    def get_proposal_details(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
+    def get_proposal_details(self, _who: context.RequestContext, lease_id: Any) -> dict[str, Any]:
         """See :meth:`Planner.get_proposal_details`."""
-        return _call(self._planner.get_proposal_details, **arguments).to_dict()
+        return self._planner.get_proposal_details(lease_id).to_dict()
 
     @transports.expected
-    def confirm_proposal(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
+    def confirm_proposal(self, _who: context.RequestContext, lease_id: Any) -> dict[str, Any]:
         """See :meth:`Planner.confirm_proposal`."""
-        return _call(self._planner.confirm_proposal, **arguments).to_dict()
+        return self._planner.confirm_proposal(lease_id).to_dict()
 
     @transports.expected
-    def cancel_proposal(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
+    def cancel_proposal(self, _who: context.RequestContext, lease_id: Any) -> dict[str, Any]:
         """See :meth:`Planner.cancel_proposal`."""
-        return _call(self._planner.cancel_proposal, **arguments).to_dict()
+        return self._planner.cancel_proposal(lease_id).to_dict()
 
     @transports.expected
-    def change_lease(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
+    def change_lease(
+        self, _who: context.RequestContext, lease_id: Any, end_time: Any = None, name: Any = None
+    ) -> dict[str, Any]:
         """See :meth:`Planner.change_lease`."""
-        return _call(self._planner.change_lease, **arguments).to_dict()
+        return self._planner.change_lease(lease_id, end_time=end_time, name=name).to_dict()
 
     @transports.expected
-    def list_leases(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
+    def list_leases(
+        self,
+        _who: context.RequestContext,
+        /,
+        *,
+        limit: Any = 100,
+        marker: Any = None,
+        **filters: Any,
+    ) -> dict[str, Any]:
         """See :meth:`Planner.list_leases`."""
-        page = {name: arguments.pop(name) for name in ("limit", "marker") if name in arguments}
-        filters = _call(leases.Filters, **arguments)
-        return self._planner.list_leases(filters, **page).to_dict()
+        wanted = arguments.call(leases.Filters, **filters)
+        return self._planner.list_leases(wanted, limit=limit, marker=marker).to_dict()
 
     @transports.expected
-    def list_reserved_hosts(self, _who: context.RequestContext, /, **arguments: Any) -> _Document:
+    def list_reserved_hosts(
+        self, _who: context.RequestContext, lead_seconds: Any = None
+    ) -> dict[str, Any]:
         """See :meth:`Planner.list_reserved_hosts`."""
-        return _call(self._planner.list_reserved_hosts, **arguments).to_dict()
-
-
-def _call(method: Callable[..., _T], *arguments: Any, **named: Any) -> _T:
-    """Return what a method returns; what it misses is the caller's mistake."""
-    named = transports.known_arguments(method, named)
-    try:
-        inspect.signature(method).bind(*arguments, **named)
-    except TypeError as exc:
-        mistake = exception.RequestInvalid(where="arguments", reason=str(exc))
-    else:
-        return method(*arguments, **named)
-    raise mistake
+        return self._planner.list_reserved_hosts(lead_seconds).to_dict()

@@ -14,7 +14,6 @@ from collections.abc import Collection
 from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
-from typing import TypeVar
 
 import numpy as np
 
@@ -22,14 +21,12 @@ from climate import exception
 from climate import lease as leases
 from climate import states
 from climate.planning import availability
+from climate.rpc import arguments
 
 #: A request made for a window that starts now is this old at most when it is planned.
 TRANSIT_SECONDS = 60
 _PROPERTIES_LENGTH = 1_000_000
-_MAX_WHOLE = 2**63 - 1
 _COLUMNS = ("ids", "names", "tiers", "watts")
-
-_T = TypeVar("_T")
 
 
 class Candidates(NamedTuple):
@@ -53,7 +50,7 @@ def candidates(value: Any, default_watts: float) -> Candidates:
         same = np.zeros(len(ids), dtype=np.int64)
         return Candidates(availability.Hosts(ids, same, np.full(len(ids), default_watts)), None)
     if not isinstance(value, dict):
-        raise _invalid("hosts", "must be a list of ids, or columns")
+        raise arguments.invalid("hosts", "must be a list of ids, or columns")
     ids = _ids(value.get("ids"))
     names = _column(value, "names", len(ids), (str,))
     tiers = _column(value, "tiers", len(ids), (int,))
@@ -103,17 +100,19 @@ def window(
     :raises RequestInvalid: the lease does not fit in it, or it is not a window.
     """
     start, end = time("start_time", start_time), time("end_time", end_time)
-    seconds = whole("duration", duration, 1)
+    seconds = arguments.whole("duration", duration, 1)
     if end <= start:
-        raise _invalid("end_time", "must be after start_time")
+        raise arguments.invalid("end_time", "must be after start_time")
     if end <= now:
-        raise _invalid("end_time", f"{iso(end)} is past")
+        raise arguments.invalid("end_time", f"{iso(end)} is past")
     require_ahead(end, now, max_ahead_seconds)
     last = end - seconds
     if last < start:
-        raise _invalid("duration", f"must not be longer than the window, {end - start} s")
+        raise arguments.invalid("duration", f"must not be longer than the window, {end - start} s")
     if last < now and start < now - TRANSIT_SECONDS:
-        raise _invalid("duration", f"must not be longer than what is left of it, {end - now} s")
+        raise arguments.invalid(
+            "duration", f"must not be longer than what is left of it, {end - now} s"
+        )
     return max(start, min(now, last)), end
 
 
@@ -123,17 +122,7 @@ def require_ahead(end_time: int, now: int, max_ahead_seconds: int) -> None:
     :raises RequestInvalid: it is.
     """
     if end_time > now + max_ahead_seconds:
-        raise _invalid("end_time", f"must not be after {iso(now + max_ahead_seconds)}")
-
-
-def whole(where: str, value: Any, least: int, most: int = _MAX_WHOLE) -> int:
-    """Return a whole number within limits.
-
-    :raises RequestInvalid: it is none.
-    """
-    if type(value) is not int or not least <= value <= most:
-        raise _invalid(where, f"must be a whole number from {least} to {most}")
-    return value
+        raise arguments.invalid("end_time", f"must not be after {iso(now + max_ahead_seconds)}")
 
 
 def time(where: str, value: Any) -> int:
@@ -142,36 +131,7 @@ def time(where: str, value: Any) -> int:
     :raises RequestInvalid: they are none.
     """
     if type(value) is not int or not 0 <= value < leases.FOREVER:
-        raise _invalid(where, "must be whole epoch seconds of the years 1970 to 9999")
-    return value
-
-
-def text(where: str, value: Any, most: int = leases.MAX_NAME_LENGTH) -> str:
-    """Return a text that every database can hold.
-
-    :raises RequestInvalid: it is none.
-    """
-    if not isinstance(value, str):
-        raise _invalid(where, "must be a text")
-    if len(value) > most:
-        raise _invalid(where, f"must not be longer than {most} characters")
-    if not _is_storable(value):
-        raise _invalid(where, "must not have characters that are none")
-    return value
-
-
-def optional(check: Callable[..., _T], where: str, value: Any, *limits: Any) -> _T | None:
-    """Return None of None, else what the check returns."""
-    return None if value is None else check(where, value, *limits)
-
-
-def one_of(where: str, value: Any, values: Collection[str]) -> str:
-    """Return one of several texts.
-
-    :raises RequestInvalid: it is another.
-    """
-    if not isinstance(value, str) or value not in values:
-        raise _invalid(where, f"must be one of {', '.join(values)}")
+        raise arguments.invalid(where, "must be whole epoch seconds of the years 1970 to 9999")
     return value
 
 
@@ -182,7 +142,7 @@ def lease_id(value: Any) -> str:
     :raises LeaseNotFound: no lease has such an id.
     """
     if not isinstance(value, str):
-        raise _invalid("lease_id", "must be a text")
+        raise arguments.invalid("lease_id", "must be a text")
     if not leases.is_id(value):
         raise exception.LeaseNotFound(lease_id=value)
     return value
@@ -194,16 +154,16 @@ def wish(given: leases.Wish, now: int, max_ahead_seconds: int) -> leases.Wish:
     :raises RequestInvalid: a value makes no sense.
     """
     start, end = window(given.start_time, given.end_time, given.duration, now, max_ahead_seconds)
-    quantity = whole("quantity", given.quantity, 1)
+    quantity = arguments.whole("quantity", given.quantity, 1)
     return leases.Wish(
         start,
         end,
         given.duration,
         quantity,
-        optional(whole, "hosts_max", given.hosts_max, quantity),
-        one_of("objective", given.objective, leases.OBJECTIVES),
-        optional(text, "name", given.name),
-        text("host_properties", given.host_properties, _PROPERTIES_LENGTH),
+        arguments.optional(arguments.whole, "hosts_max", given.hosts_max, quantity),
+        arguments.one_of("objective", given.objective, leases.OBJECTIVES),
+        arguments.optional(arguments.text, "name", given.name),
+        arguments.text("host_properties", given.host_properties, _PROPERTIES_LENGTH),
     )
 
 
@@ -212,11 +172,11 @@ def filters(given: leases.Filters) -> leases.Filters:
 
     :raises RequestInvalid: a value makes no sense.
     """
-    checks: dict[str, Callable[[str, Any], Any]] = dict.fromkeys(given._fields, text)
+    checks: dict[str, Callable[[str, Any], Any]] = dict.fromkeys(given._fields, arguments.text)
     checks |= {"starts_before": time, "ends_after": time, "status": _status}
     values = given._asdict().items()
     return leases.Filters(
-        **{where: optional(checks[where], where, value) for where, value in values}
+        **{where: arguments.optional(checks[where], where, value) for where, value in values}
     )
 
 
@@ -228,25 +188,25 @@ def iso(seconds: int) -> str:
 
 
 def _status(where: str, value: Any) -> str:
-    return one_of(where, value, states.ALL)
+    return arguments.one_of(where, value, states.ALL)
 
 
 def _ids(value: Any) -> availability.Integers:
     if not isinstance(value, list) or not value:
-        raise _invalid("hosts", "must name at least one host")
+        raise arguments.invalid("hosts", "must name at least one host")
     ids = _whole_column("ids", _column({"ids": value}, "ids", len(value), (int,)))
     if ids.min() < 0 or len(set(value)) < len(value):
-        raise _invalid("hosts", "ids must be whole numbers from 0, each once")
+        raise arguments.invalid("hosts", "ids must be whole numbers from 0, each once")
     return ids
 
 
 def _column(value: dict[str, Any], name: str, length: int, kinds: Collection[type]) -> list[Any]:
     column = value.get(name)
     if not isinstance(column, list) or len(column) != length:
-        raise _invalid("hosts", f"{name} must be a list, as long as ids")
+        raise arguments.invalid("hosts", f"{name} must be a list, as long as ids")
     # Of ten thousand values; bool is not int here.
     if not set(map(type, column)) <= set(kinds):
-        raise _invalid("hosts", f"{name} has values of a wrong type")
+        raise arguments.invalid("hosts", f"{name} has values of a wrong type")
     return column
 
 
@@ -259,7 +219,7 @@ def _watts(column: list[float | None], default_watts: float) -> availability.Flo
     known = [default_watts if watts is None else watts for watts in column]
     array: availability.Floats = _array("watts", known, np.float64)
     if not ((array >= 0) & (array <= availability.MAX_WATTS)).all():  # not a number is not either
-        raise _invalid("hosts", f"watts must be from 0 to {availability.MAX_WATTS:.0f}")
+        raise arguments.invalid("hosts", f"watts must be from 0 to {availability.MAX_WATTS:.0f}")
     return array
 
 
@@ -267,23 +227,11 @@ def _array(name: str, column: Sequence[float], kind: Any) -> Any:
     try:
         return np.array(column, dtype=kind)
     except OverflowError:
-        too_large = _invalid("hosts", f"{name} has numbers that are too large")
+        too_large = arguments.invalid("hosts", f"{name} has numbers that are too large")
     raise too_large
 
 
 def _names(names: Sequence[str]) -> Sequence[str]:
-    if max(map(len, names)) > leases.MAX_NAME_LENGTH or not _is_storable("".join(names)):
-        raise _invalid("hosts", "names has one that is too long, or no text")
+    if max(map(len, names)) > leases.MAX_NAME_LENGTH or not arguments.is_storable("".join(names)):
+        raise arguments.invalid("hosts", "names has one that is too long, or no text")
     return names
-
-
-def _is_storable(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return "\0" not in value
-
-
-def _invalid(where: str, reason: str) -> exception.RequestInvalid:
-    return exception.RequestInvalid(where=where, reason=reason)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Answers in what order hosts are, and records what they can compute.
+"""The ranking service's operations: rank hosts, record what they can compute.
 
-Owns what is told, from what the sampler saw last and what is recorded in the
-database now.  Nothing else is asked for while somebody waits.
+Owns the present ranking, made of what the sampler saw last and of what the
+database has recorded now.  No other service is asked while a caller waits.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import logging
 import threading
 from collections.abc import Iterable
 from collections.abc import Mapping
+from typing import Any
 
 from oslo_context import context
 
-from climate import exception
 from climate import kinds
 from climate.ranking import board
 from climate.ranking import observed
@@ -22,6 +22,7 @@ from climate.ranking import options as ranking_options
 from climate.ranking import performance
 from climate.ranking import recorded
 from climate.ranking import store as stores
+from climate.rpc import arguments
 from climate.rpc import ranking as rpc
 from climate.rpc import transport
 from energybase import clock as clocks
@@ -29,8 +30,6 @@ from energybase import exception as floor
 from energybase import outage
 
 LOG = logging.getLogger(__name__)
-
-_MOST_CHARACTERS = 255
 
 
 class Ranking:
@@ -76,10 +75,8 @@ class Ranking:
 
         :raises RequestInvalid: there is no such kind.
         """
-        if by is not None and by not in kinds.KINDS:
-            reason = f"must be one of {', '.join(kinds.KINDS)}"
-            raise exception.RequestInvalid(where="by", reason=reason)
-        return self._refresh().rank(by or self._options.by, hosts)
+        wanted = arguments.optional(arguments.one_of, "by", by, kinds.KINDS)
+        return self._refresh().rank(wanted or self._options.by, hosts)
 
     def set_performance(self, host: str, flops: float, detail: str) -> None:
         """Record what a host can compute, flop/s.
@@ -127,42 +124,27 @@ class Endpoint:
 
     @transport.expected
     def rank_hosts(
-        self, who: context.RequestContext, hosts: object = None, by: object = None
+        self, who: context.RequestContext, hosts: Any = None, by: Any = None
     ) -> rpc.Ranking:
         """Return hosts in order, best first."""
-        if hosts is not None and not _is_list_of_texts(hosts):
-            raise exception.RequestInvalid(where="hosts", reason="must be a list of names")
-        if by is not None and not isinstance(by, str):
-            raise exception.RequestInvalid(where="by", reason="must be a text")
-        return self._ranking.rank_hosts(hosts, by)  # type: ignore[arg-type]  # texts they are
+        return self._ranking.rank_hosts(arguments.optional(arguments.texts, "hosts", hosts), by)
 
     @transport.expected
     def set_performance(
         self,
         who: context.RequestContext,
-        host: object = None,
-        flops: object = None,
-        detail: object = "",
+        host: Any = None,
+        flops: Any = None,
+        detail: Any = "",
     ) -> None:
         """Record what a host can compute."""
-        name = _require_line("host", host)
+        name = arguments.line("host", host)
         if not recorded.is_flops(flops):
-            raise exception.RequestInvalid(where="flops", reason="must be a number above 0")
-        told = _require_line("detail", detail) if detail else ""
-        self._ranking.set_performance(name, float(flops), told)  # type: ignore[arg-type]  # it is a number
+            raise arguments.invalid("flops", "must be a number above 0")
+        told = arguments.line("detail", detail) if detail else ""
+        self._ranking.set_performance(name, float(flops), told)
 
     @transport.expected
-    def delete_performance(self, who: context.RequestContext, host: object = None) -> None:
+    def delete_performance(self, who: context.RequestContext, host: Any = None) -> None:
         """Forget what was recorded of a host."""
-        self._ranking.delete_performance(_require_line("host", host))
-
-
-def _is_list_of_texts(value: object) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
-
-
-def _require_line(where: str, value: object) -> str:
-    if not (isinstance(value, str) and 0 < len(value) <= _MOST_CHARACTERS and value.isprintable()):
-        reason = f"must be a line of 1 to {_MOST_CHARACTERS} characters"
-        raise exception.RequestInvalid(where=where, reason=reason)
-    return value
+        self._ranking.delete_performance(arguments.line("host", host))

@@ -113,7 +113,7 @@ class PlanningAPI:
 
         :param lead_seconds: None is what is configured.
         """
-        wanted = {"lead_seconds": lead_seconds}
+        wanted: dict[str, Any] = {"lead_seconds": lead_seconds}
         return leases.Reserved.of(self._client.call(who, "list_reserved_hosts", **wanted))
 
     def _call_for_lease(

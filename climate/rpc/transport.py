@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """RPC between Climate's services: a server, a client, and the errors that cross.
 
-Owns all of oslo.messaging's RPC: what crosses it are values that JSON knows,
+Owns all of oslo.messaging's RPC.  What crosses it are values that JSON knows,
 the request context, and the exceptions of :mod:`climate.exception`.
 
 Client and server may be of different releases:
@@ -17,11 +17,8 @@ Client and server may be of different releases:
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 import threading
-from collections.abc import Callable
-from collections.abc import Mapping
 from typing import Any
 
 import oslo_messaging
@@ -29,6 +26,7 @@ from oslo_config import cfg
 from oslo_context import context
 
 from climate import exception
+from climate.rpc import arguments
 from energybase import exception as floor
 from energybase import messaging
 from energybase import repeat
@@ -252,27 +250,17 @@ def endpoint_target(version: str) -> Any:
 
 
 def expected(method: Any) -> Any:
-    """Decorate a method of an endpoint: what is raised on purpose is no fault to be logged.
+    """Decorate a method of an endpoint, which takes the request context first.
 
-    Arguments that the method does not know are passed over.
+    Arguments that it does not know are passed over, one that it misses is the
+    caller's mistake; what is raised on purpose is no fault to be logged.
     """
 
     @functools.wraps(method)
-    def call(*positional: Any, **arguments: Any) -> Any:
-        return method(*positional, **known_arguments(method, arguments))
+    def answer(endpoint: Any, who: context.RequestContext, /, *values: Any, **named: Any) -> Any:
+        return arguments.call(method, endpoint, who, *values, **named)
 
-    return oslo_messaging.expected_exceptions(floor.EnergyException)(call)
-
-
-def known_arguments(method: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that a method knows; a newer client may send more."""
-    parameters = inspect.signature(method).parameters
-    if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
-        return dict(arguments)
-    unknown = arguments.keys() - parameters.keys()
-    if unknown:
-        LOG.debug("%s passes over %s", method.__name__, ", ".join(sorted(unknown)))
-    return {name: value for name, value in arguments.items() if name not in unknown}
+    return oslo_messaging.expected_exceptions(floor.EnergyException)(answer)
 
 
 def _rename(exc: floor.EnergyException) -> None:

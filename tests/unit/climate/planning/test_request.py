@@ -13,6 +13,7 @@ from hypothesis import strategies
 from climate import exception
 from climate import lease as leases
 from climate.planning import request
+from climate.rpc import arguments
 from tests.unit.climate.planning import planners
 
 NOW = 1_700_000_000
@@ -152,9 +153,9 @@ def test_no_value_is_a_traceback(value: Any) -> None:
         lambda: request.window(value, NOW + 10, 1, NOW, YEAR),
         lambda: request.window(NOW, value, 1, NOW, YEAR),
         lambda: request.window(NOW, NOW + 10, value, NOW, YEAR),
-        lambda: request.text("name", value),
-        lambda: request.whole("quantity", value, 1),
-        lambda: request.one_of("objective", value, leases.OBJECTIVES),
+        lambda: arguments.text("name", value),
+        lambda: arguments.whole("quantity", value, 1),
+        lambda: arguments.one_of("objective", value, leases.OBJECTIVES),
         lambda: request.filters(leases.Filters(status=value, ends_after=value, host=value)),
     ):
         try:
