@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong when a service is asked, named for its cause.
+"""The exceptions of the client, named for their causes.
 
 ::
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Properties of hosts as people write them, as the expression that Climate knows.
+"""Parses conditions on hosts that people write, to Climate's expressions.
 
 Owns the grammar of one comparison: ``vcpus>=16``, ``cpu_info.vendor=Intel``,
 ``avx2 in cpu_info.features``.  Pure.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The services' answers as typed records, and how those are read from JSON.
+"""Typed records of the services' answers, and their parsers.
 
-Owns which keys must be there and of what type; unknown keys are passed over, because
-later releases add some.  Times are epoch seconds, power is in watts, energy in kWh.
+Owns the required keys and their types.  Keys of later releases are passed over.
+Times are epoch seconds, power is in watts, energy in kWh.
 """
 
 from __future__ import annotations

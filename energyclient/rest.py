@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One service's REST API: requests, and what of the answers is an error.
+"""Sends requests to one service's REST API; turns failures into exceptions.
 
-Owns the URL, the time an answer may take, and the sentence that each failure
-is told in.  What the documents mean is :mod:`energyclient.records`'.
+Owns the URL, the timeout, and the message of each failure.  The documents' meaning
+is :mod:`energyclient.records`'.
 """
 
 from __future__ import annotations

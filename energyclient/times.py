@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times and durations as people write them, as whole seconds; and back again.
+"""Parses times and durations that people write, to whole seconds; formats them, too.
 
 Owns the grammar.  Pure: the present and the time zone are arguments.
 

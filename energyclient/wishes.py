@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a program may ask of leases: the keywords of :class:`energyclient.client.LeaseClient`.
+"""The keywords by which a program asks for leases and lists them.
 
-Owns their names and types, and what each becomes in a request.
+Owns their names and types, and the member or parameter that each becomes.
 """
 
 from __future__ import annotations

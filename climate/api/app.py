@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Climate's API as one WSGI application.
+"""The lease API as one WSGI application.
 
-Owns how its parts are put together.  It keeps nothing of its own, so any number
-of processes may serve it.
+Owns the assembly of its parts.  It keeps no state, so any number of processes may
+serve it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all controllers share: the services behind the API, the clock, policy.
 
-Owns the order of questions about one lease: does it exist for the one who asks
-(404), may they do this to it (403).
+Owns the order of checks of one lease: does it exist for the caller (404), may the
+caller do this to it (403).
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a request brings with it: one JSON object, of bounded size.
+"""Reads the body of a request: one JSON object, of bounded size.
 
-Owns reading it, once and for every method, before anything else looks for
-parameters in it; and what JSON leaves open: no member twice, no number without
-end, no half of a character.
+Owns reading it once, before anything else looks for parameters in it; and what JSON
+leaves open: no repeated member, no infinite number, no lone surrogate.
 """
 
 from __future__ import annotations

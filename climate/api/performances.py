@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parses the recorded performance of a host from the body of a request.
 
-Owns their names and types; every mistake names its member.
+Owns the members' names and types; every mistake names its member.
 """
 
 from __future__ import annotations

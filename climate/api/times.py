@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times and durations as clients write them, as whole seconds.
+"""Parses times and durations that clients write, to whole seconds.
 
 Owns the grammar.  Pure: the present is an argument.
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documents of the API, as WSME types.
 
-Owns their keys and types, and where each value comes from.  Lists pass
-WSME by: a hundred leases through it take 20 ms, ten thousand hosts 300.
+Owns their keys and types, and the source of each value.  Lists do not pass through
+WSME: a hundred leases would take 20 ms, ten thousand hosts 300.
 """
 
 from __future__ import annotations

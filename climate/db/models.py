@@ -2,8 +2,8 @@
 """Climate's tables: inventory, planning, ranking.
 
 Owns their columns and what each database must be told to keep them exactly.
-How an existing database gets there is ``alembic/versions``: a change here wants
-a migration, and a test says so.
+``alembic/versions`` brings an existing database there: a change here needs a
+migration, and a test demands it.
 
 HOSTS and INVENTORY are climate-inventory's, RANKING, PERFORMANCES and
 OBSERVATIONS climate-ranking's, all others climate-planning's; they may be in

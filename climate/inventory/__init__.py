@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which hosts there are, and which of them have some properties.
+"""The inventory: all hosts, and those that match an expression.
 
 ::
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What climate-ranking knows of hosts, as properties of theirs.
+"""Adds the figures of climate-ranking to the properties of hosts.
 
-Owns which of it: ``flop_per_watt``, by which matching hosts are preferred, and
-``watts``, each only where the source, or an aggregate, says nothing itself.  A
-cloud may do without climate-ranking; then nothing is filled in.
+Owns which: ``flop_per_watt``, by which matching hosts are preferred, and ``watts``,
+each only where neither the source nor an aggregate has it.  Climate works without
+climate-ranking; then nothing is added.
 """
 
 from __future__ import annotations

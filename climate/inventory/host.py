@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A host, as its source tells of it and as it is stored.
+"""A host, as its source describes it and as it is stored.
 
-Owns what of a source's answer can be stored at all: a plug-in may say anything.
+Owns which values of a source can be stored: a plug-in may return anything.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON of lists and plain values, each with its place in the text.
+"""Parses JSON of lists and plain values, each with its position in the text.
 
-Owns reading it; what it means is :mod:`climate.inventory.properties`'s.  The
-standard library's reader tells where the text is no JSON, but of what it has
-read no longer where it stood.
+Owns the parsing; :mod:`climate.inventory.properties` owns the meaning.  The standard
+library's parser gives the position of a syntax error, but not of a value.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The language that says which hosts are wanted: Nova's JSON filter grammar.
+"""Expressions over hosts' properties: the grammar of Nova's JSON filter.
 
 Owns its syntax and meaning.  A clause is a list of an operator and operands::
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hosts in the database: the only SQL of the inventory.
+"""Reads and writes the inventory's tables: HOSTS and INVENTORY.
 
-Owns the tables HOSTS and INVENTORY.  Any number of services may write what
-their source told them: the only row of INVENTORY is written first, so that its
+Owns the only SQL of the inventory.  Any number of services may write what their
+source returned: the only row of INVENTORY is written first, so that its
 lock orders them, and rows are written only where something has changed.
 """
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When, and on which hosts, a lease could be: arithmetic of free periods.
+"""Chooses the time and the hosts of a lease: arithmetic of free periods.
 
-Owns the choice alone.  Free periods come from :mod:`climate.planning.store`,
-which also makes sure, when it books, that they are still free.
+Owns the choice alone.  Free periods come from :mod:`climate.planning.memory`;
+:func:`climate.planning.changes.book` makes sure that they are still free.
 
 A *span* is what a free period leaves of the window to start in: the starts from
 ``opens`` to ``lasts``, both included, at which its host is free for the whole
@@ -153,7 +153,8 @@ def find_earliest(
     start = _find_start(spans, wish)
     if start is None:
         return None
-    return _choose(free, hosts, spans.at(start), start, wish, random)
+    spans = spans.at(start)
+    return _choose(free, spans, [hosts.tiers[spans.which]], start, wish, random)
 
 
 def find_greenest(
@@ -178,8 +179,9 @@ def find_greenest(
     least = lightest.sum_lightest(things, starts, wish.quantity)
     costs = least * prices.integral(starts, starts + wish.duration)
     start = int(starts[np.argmax(costs <= costs.min() * (1 + _SAME_COST))])
-    wish = wish._replace(hosts_max=wish.quantity)
-    return _choose(free, hosts, spans.at(start), start, wish, random, milliwatts)
+    wish, spans = wish._replace(hosts_max=wish.quantity), spans.at(start)
+    ranks = [milliwatts[spans.which], hosts.tiers[spans.which]]
+    return _choose(free, spans, ranks, start, wish, random)
 
 
 def advise(free: FreePeriods, hosts: Hosts, wish: Wish) -> Advice:
@@ -265,22 +267,20 @@ def _to_milliwatts(watts: Floats) -> Integers:
 
 def _choose(
     free: FreePeriods,
-    hosts: Hosts,
     spans: _Spans,
+    ranks: list[Integers],
     start: int,
     wish: Wish,
     random: np.random.Generator,
-    costs: Integers | None = None,
 ) -> Choice:
     """Return the lease at a start on the best hosts of the spans around it.
 
-    :param costs: of each host; they come before its tier.
+    :param ranks: of the spans: by the first, among equals by the next, then by the
+        time left free beside the lease; smaller is better.
     """
     end = start + wish.duration
     before, after = start - free.starts_at[spans.rows], free.ends_at[spans.rows] - end
-    keys = [hosts.tiers[spans.which], np.minimum(before, after), np.maximum(before, after)]
-    if costs is not None:
-        keys.insert(0, costs[spans.which])
+    keys = [*ranks, np.minimum(before, after), np.maximum(before, after)]
     best = _find_best(keys, wish.hosts_max, random)
     return Choice(start, end, free.pick(np.sort(spans.rows[best])))
 

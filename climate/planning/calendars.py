@@ -3,12 +3,12 @@
 
 Owns what keeps a host from being reserved twice:
 
-- Whoever writes calls :func:`advance` first.  It updates the only row of
+- A writer calls :func:`advance` first.  It updates the only row of
   PLANNING, whose lock all others wait for until the transaction ends: writers
   come one after the other, on every database, and none of them works on what
   was read before it was its turn.
-- Time is taken by deleting the free period it is in, by value.  Whoever deletes
-  the row owns the time; if the row is not there, somebody else does.
+- Time is taken by deleting the free period it is in, by value.  The transaction
+  that deletes the row owns the time; if the row is not there, another one does.
 - A free period given back is merged with its neighbours: there are never two
   where one would do, and with the reservations they are all of time.
 

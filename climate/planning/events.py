@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells the bus that leases started and ended.
+"""Sends notifications that leases started and ended.
 
-Owns the form of these notifications.  Each is kept in the database until the
-broker has confirmed it; whoever hears one twice, because a process died in
-between, knows it by its ``message_id``.
+Owns their format.  Each is kept in the database until the broker has confirmed it;
+a consumer recognizes one that is sent twice, because a process died in between, by
+its ``message_id``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SQL of leases: rows that are written, found, and looked through in pages.
+"""The SQL of leases: write, find and list their rows.
 
-Owns the columns, and which leases a question is about.  Every function works in
-its caller's transaction.
+Owns the statements and the filters.  Every function works in its caller's
+transaction.
 """
 
 from __future__ import annotations

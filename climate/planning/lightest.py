@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lightest of the things there at a moment, for very many moments at once.
+"""Sums the k smallest weights present at each of many instants.
 
 Owns the arithmetic behind :func:`climate.planning.availability.find_greenest`,
 and knows nothing of hosts.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a watt costs at which time: a step function of time.
+"""Prices of energy: a step function of time.
 
-Owns the form of the price file and its arithmetic; reads no file.  A value is
-money or grams of carbon for each unit of energy: only their relation matters.
+Owns the format of the price file and the arithmetic; reads no file.  A value is
+money or grams of carbon for each unit of energy: only their ratio matters.
 """
 
 from __future__ import annotations

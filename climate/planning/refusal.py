@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a user is told whose lease cannot be: why, and what could be instead.
+"""The message of a request that cannot be met: the reason, and what would work.
 
-Owns the sentence; what could be is found by :mod:`climate.planning.availability`.
+Owns the sentence; :mod:`climate.planning.availability` finds what would work.
 """
 
 from __future__ import annotations

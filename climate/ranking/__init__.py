@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""climate-ranking: which hosts compute most for a watt.
+"""The ranking: hosts in order of what they compute for a watt.
 
 ::
 

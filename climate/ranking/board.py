@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All that is known of all hosts at a moment, and the ranking that follows from it.
+"""Combines all that is known of hosts at a moment, and ranks them.
 
-Owns how values of the inventory, of Kwapi, of the database and of operators come
-together.  Values in, values out; ten thousand hosts are ranked in 50 ms.
+Owns how values of the inventory, of Kwapi, of the database and of operators are
+combined.  Values in, values out; ten thousand hosts are ranked in 50 ms.
 """
 
 from __future__ import annotations

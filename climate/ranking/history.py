@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was counted of hosts over the window, in memory.
+"""A copy of the window's observations in memory.
 
-Owns how little of it is read again each minute.
+Owns when which hours of it are read again: each minute as little as possible.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was observed and recorded of hosts, as values.
+"""Observations of hosts, and recorded performances, as values.
 
 Owns no SQL; :mod:`climate.ranking.store` reads and writes these.
 """

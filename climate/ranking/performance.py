@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Flop/s of a host, deduced from what Nova tells of its processors.
+"""Deduces flop/s of a host from Nova's description of its processors.
 
 Owns the arithmetic: ``cores x frequency x flop per cycle``, in double
 precision.  The last two are in :mod:`climate.ranking.processors`, by CPU model.

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Watts of a host as a function of its load, and how sure that is.
+"""Models watts of a host as a function of its load, with standard errors.
 
-Owns the model, ``watts = idle + slope x load``, and the assumption that stands
-in for what was not measured.  Which samples there are is for
-:mod:`climate.ranking.store` to know; the words for operators are in
+Owns the model, ``watts = idle + slope x load``, and the assumption that replaces
+missing measurements.  :mod:`climate.ranking.store` has the samples; the words for operators are in
 ``doc/source/admin/ranking.rst``.
 
 *Load* is the share of a host's vCPUs that servers have, 0 to 1.  Samples are of

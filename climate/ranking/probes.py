@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which probes measure a host, and what they say of it.  Values in, values out."""
+"""Assigns probes to hosts, and adds up what they measure.  Values in, values out."""
 
 from __future__ import annotations
 

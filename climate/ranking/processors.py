@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What processors can compute: the table, and the form of its YAML.
+"""The table of processors: flop per cycle and frequency by CPU model.
 
-Owns finding a CPU model in it, or a rule for the features of another.
+Owns its YAML format, and the look-up of a CPU model or of a rule for its features.
 ``data/processors.yaml`` explains its members.
 """
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator writes down that hosts can compute: a YAML mapping of host to flop/s.
+"""The performances file: flop/s by host, as an operator recorded them.
 
-Owns the form of that file::
+Owns its YAML format::
 
     node-1: 1.2e12
     node-2: 950e9

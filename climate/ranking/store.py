@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was recorded and observed of hosts, in the database: the only SQL of the ranking.
+"""Reads and writes the ranking's tables: RANKING, PERFORMANCES and OBSERVATIONS.
 
-Owns the tables RANKING, PERFORMANCES and OBSERVATIONS.  Any number of services
+Owns the only SQL of the ranking.  Any number of services
 may write: the only row of RANKING is written first, so that its lock orders
 them, and says which moment was observed already.
 """
@@ -128,7 +128,7 @@ class Store:
 
 
 def _claim(connection: sa.Connection, sampled_at: int) -> bool:
-    """Return whether nobody has observed this moment, and have others find that it was."""
+    """Claim a sampling instant; return False if another process has it."""
     table = models.RANKING.c
     open_yet = sa.or_(
         table.sampled_at < sampled_at, table.sampled_at > sampled_at + _MOST_SKEW_SECONDS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls from one of Climate's services to another, over oslo.messaging RPC.
+"""Calls between Climate's services, over oslo.messaging RPC.
 
 ::
 

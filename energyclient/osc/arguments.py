@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Types of our commands' arguments, for argparse: a wrong one is refused in a sentence.
+"""Types of the commands' arguments, for argparse; an error is one sentence.
 
-Owns the present and the time zone that times on a command line are meant in.
+Owns the present and the time zone of times on a command line.
 """
 
 from __future__ import annotations

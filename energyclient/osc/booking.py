@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``openstack lease create``.
 
-Owns how a lease is asked for, and what is said when it cannot be; what times and
-properties look like is :mod:`energyclient.osc.arguments`'.
+Owns its options and its error messages; :mod:`energyclient.osc.arguments` parses
+times and properties.
 """
 
 from __future__ import annotations

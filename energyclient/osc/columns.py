@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values in two shapes: for people in a table, for programs in JSON, YAML, CSV and value.
+"""Formats values twice: for people in a table, for programs in JSON, YAML, CSV and value.
 
 People get their own time zone and rounded numbers, programs UTC and all digits.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all our commands share: help with examples, and errors told in a sentence.
+"""The base of all commands: help with examples, errors as one sentence.
 
 Owns neither what they ask nor what they show.
 """

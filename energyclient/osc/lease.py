@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``openstack lease list``, ``show``, ``confirm``, ``extend`` and ``delete``.
 
-Owns how a lease is found and changed; how it is made is
-:mod:`energyclient.osc.booking`'.
+Owns finding and changing a lease; :mod:`energyclient.osc.booking` creates one.
 """
 
 from __future__ import annotations

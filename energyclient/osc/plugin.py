@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How OpenStackClient finds us: ``openstack energy ..`` and ``openstack lease ..``.
+"""The plug-in of OpenStackClient: ``openstack energy ..`` and ``openstack lease ..``.
 
 Owns the options that say where the services are; each noun's commands are a
 module of their own.  Every ``openstack`` command loads this one, so it imports

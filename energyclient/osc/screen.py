@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``openstack energy top`` draws: one frame of text, and the terminal around it.
+"""Draws ``openstack energy top``: one frame of text, in a terminal.
 
-Owns the layout, and that the terminal is left as it was found.  What is shown
-comes as arguments.
+Owns the layout, and restores the terminal at the end.  The values come as arguments.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A lease, as commands show it."""
+"""Columns and rows of a lease, for commands."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``openstack energy top``: what uses most, over and over until Ctrl-C.
+"""``openstack energy top``: the probes that use most, refreshed until Ctrl-C.
 
-Owns the pace, and that a service that is away for a while is told, not fatal.
+Owns the interval; an outage of the service is reported, and does not end it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``--wait`` does: ask again and again until a lease is active.
+"""Waits for ``--wait`` until a lease is active.
 
-Owns the pace and what is told meanwhile, on stderr: on a terminal one line that
-is renewed, elsewhere a line for each change.
+Owns the interval and the progress on stderr: on a terminal one line that is
+renewed, elsewhere a line for each change.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``/v1/leases/`` and ``/v1/leases/<id>/``.
 
-Owns what these URLs answer, and who is shown what.  Another project's lease is
-unknown, in so many words, to who may not see it.
+Owns what these URLs answer, and to whom.  A caller who may not see another
+project's lease gets the same 404 as for an unknown one.
 """
 
 from __future__ import annotations

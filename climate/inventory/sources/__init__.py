@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where hosts come from; entry points in the namespace ``climate.inventory.sources``."""
+"""Sources of hosts; entry points in the namespace ``climate.inventory.sources``."""

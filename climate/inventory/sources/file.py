@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hosts from a YAML file: to try Climate out, and for hosts outside Nova.
+"""A source of hosts: a YAML file, for a trial or for hosts outside Nova.
 
 Owns the file's shape: a list of mappings, each with a ``name``, ``on`` (true if
 not said; ``up`` is the same), and any further properties::

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""YAML as values that JSON knows, and nothing else; mistakes with their line.
+"""Loads YAML as values that JSON knows; an error names its line.
 
-Owns what of YAML 1.1 is taken otherwise: keys are texts, dates too, and a key
-that is there twice, a number that is none, or a tag is a mistake.
+Owns the differences to YAML 1.1: keys are texts, dates too, and a repeated key, a
+number that is not finite, or a tag is an error.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nova's hypervisors as hosts, by python-novaclient.
+"""A source of hosts: Nova's hypervisors, by python-novaclient.
 
 Owns which of Nova's answers become which properties, and the options of group
 [nova].  A host is named as Nova's hypervisor (``hypervisor_hostname``), has

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Traits of Nova's hypervisors, from Placement.
+"""Reads the traits of Nova's hypervisors from Placement.
 
-Owns how few requests are made: Placement tells traits of one resource provider
-at a time, but the generations of all in one answer; only a provider whose
-generation is another one than last time is asked for again.
+Owns the number of requests: Placement returns traits of one resource provider per
+request, but the generations of all in one; only a provider whose generation has
+changed is read again.
 """
 
 from __future__ import annotations

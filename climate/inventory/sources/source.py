@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a source of hosts is, and how the configured one is found.
+"""The contract of a source of hosts, and the loader of the configured one.
 
 Any package may bring one: a class under an entry point in the namespace
 ``climate.inventory.sources``, made with the configuration as its argument.

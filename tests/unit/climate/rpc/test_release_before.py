@@ -22,8 +22,8 @@ from oslo_messaging import transport as oslo_transport
 from oslo_messaging._drivers import common as rpc_common
 
 from climate import exception
+from climate import lease as leases
 from climate.planning import events
-from climate.planning import lease as leases
 from climate.rpc import transport as transports
 from energybase import exception as floor
 from kwapi import measurement
