@@ -24,6 +24,7 @@ from oslo_messaging._drivers import common as rpc_common
 from climate import exception
 from climate import lease as leases
 from climate.planning import events
+from climate.planning import outbox
 from climate.rpc import transport as transports
 from energybase import exception as floor
 from kwapi import measurement
@@ -200,12 +201,12 @@ def test_events_say_what_they_said(tmp_path: Path) -> None:
             taken.append(message)
 
     transport._driver = Driver()
-    assert [event["event_type"] for event in EVENTS] == [leases.STARTED, leases.ENDED]
+    assert [event["event_type"] for event in EVENTS] == [outbox.STARTED, outbox.ENDED]
     for event in EVENTS:
         payload = event["payload"]
         hosts = tuple(leases.LeasedHost(**host) for host in payload["hosts"])
         lease = leases.Lease(**payload | {"hosts": hosts})
-        made = leases.Event(event["message_id"], event["event_type"], dict(lease.to_dict()), 0)
+        made = outbox.Event(event["message_id"], event["event_type"], dict(lease.to_dict()), 0)
         events.Sender(transport, "climate.leases", "test").send(made)
         unstamped = {k: v for k, v in event.items() if k not in ("timestamp", "_unique_id")}
         assert sessions.is_wider(taken.pop(), unstamped)
