@@ -48,10 +48,9 @@ class Consumer(service.Group):
             transport,
             transports.verifier_of(conf),
             handle,
-            conf.bus.topic,
-            pool=pool,
-            batch_seconds=flush_seconds,
-            max_batch=max(1, conf.bus.prefetch // 2),
+            listeners.Subscription(
+                conf.bus.topic, pool, flush_seconds, max(1, conf.bus.prefetch // 2)
+            ),
         )
 
     def start(self) -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 from energybase import clock as clocks
 from energybase import messaging
@@ -31,6 +32,23 @@ _REQUEUE_SECONDS = 1.0
 _AT_FAULT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
+class Subscription(NamedTuple):
+    """Which messages a listener gets, and in batches of what size.
+
+    :ivar pool: None only for the collector.
+    :ivar batch_seconds: for how long messages are gathered.
+    :ivar max_batch: so many messages at most.
+    """
+
+    topic: str = transports.EVENT_TYPE
+    pool: str | None = None
+    batch_seconds: float = 1.0
+    max_batch: int = 200
+
+
+EVERYTHING = Subscription()
+
+
 class Listener:
     """Hands verified messages to a handler, in batches, one batch at a time.
 
@@ -43,22 +61,17 @@ class Listener:
         transport: Any,
         verifier: signing.Verifier,
         handle: Callable[[batches.Batch], None],
-        topic: str = transports.EVENT_TYPE,
+        subscription: Subscription = EVERYTHING,
         *,
         clock: clocks.Clock | None = None,
-        pool: str | None = None,
-        batch_seconds: float = 1.0,
-        max_batch: int = 200,
     ) -> None:
         """Prepare.
 
         :param handle: returns when the effect of the batch is stored.
-        :param pool: None only for the collector.
         """
         self._transport = transport
-        self._topic = topic
+        self._subscription = subscription
         self._dispatcher = _Dispatcher(verifier, handle, clock or clocks.Clock())
-        self._pool, self._batch_seconds, self._max_batch = pool, batch_seconds, max_batch
         self._server: messaging.BatchServer | None = None
         self._thread = threading.Thread(target=self._listen, name="listener", daemon=True)
 
@@ -80,12 +93,12 @@ class Listener:
     def _listen(self) -> None:
         server = messaging.BatchServer(
             self._transport,
-            self._topic,
+            self._subscription.topic,
             transports.PRIORITY,
             self._dispatcher.dispatch,
-            pool=self._pool,
-            batch_size=self._max_batch,
-            batch_timeout=self._batch_seconds,
+            pool=self._subscription.pool,
+            batch_size=self._subscription.max_batch,
+            batch_timeout=self._subscription.batch_seconds,
         )
         server.start()
         self._server = server

@@ -31,9 +31,11 @@ class Producer(service.Group):
             transport,
             transports.signer_of(conf),
             conf.bus.topic,
-            window_seconds=conf.bus.window_seconds,
-            max_measurements=conf.bus.max_measurements_per_message,
-            max_kept=conf.bus.max_kept_measurements,
+            limits=publishers.Limits(
+                conf.bus.window_seconds,
+                conf.bus.max_measurements_per_message,
+                conf.bus.max_kept_measurements,
+            ),
         )
         super().__init__(conf, self.publisher)
 

@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 from energybase import clock as clocks
 from energybase import messaging
@@ -22,6 +23,22 @@ from kwapi import signing
 from kwapi.bus import transport as transports
 
 LOG = logging.getLogger(__name__)
+
+
+class Limits(NamedTuple):
+    """How much travels together, and how much is kept.
+
+    :ivar window_seconds: what is measured within it travels in one message.
+    :ivar max_measurements: in one message.
+    :ivar max_kept: so many measurements at most while the broker is away.
+    """
+
+    window_seconds: float = 0.2
+    max_measurements: int = 250
+    max_kept: int = 1_000_000
+
+
+_LIMITS = Limits()
 
 
 class Publisher:
@@ -38,16 +55,13 @@ class Publisher:
         topic: str = transports.EVENT_TYPE,
         *,
         clock: clocks.Clock | None = None,
-        window_seconds: float = 0.2,
-        max_measurements: int = 250,
-        max_kept: int = 1_000_000,
+        limits: Limits = _LIMITS,
     ) -> None:
         self._transport = transport
         self._queue = f"{topic}.{transports.PRIORITY}"
         self.signer = signer
         self._clock = clock or clocks.Clock()
-        self._window_seconds = window_seconds
-        self._max_measurements, self._max_kept = max_measurements, max_kept
+        self._limits = limits
         self._outage = outage.Outage(
             LOG,
             "The broker takes no messages, keeping measurements: %(reason)s",
@@ -80,7 +94,7 @@ class Publisher:
             self._readings.append(reading)
             self._kept += len(reading.probes)
             # What is on its way cannot be taken back.
-            while self._kept > self._max_kept and self._readings:
+            while self._kept > self._limits.max_kept and self._readings:
                 lost = len(self._readings.popleft().probes)
                 self._kept -= lost
                 self._dropped += lost
@@ -112,7 +126,7 @@ class Publisher:
     def _run(self) -> None:
         while True:
             self._wanted.wait()
-            self._clock.wait(self._stopping, self._window_seconds)
+            self._clock.wait(self._stopping, self._limits.window_seconds)
             self._wanted.clear()
             while body := self._take():
                 self._send(body)
@@ -123,9 +137,9 @@ class Publisher:
         """Return what fits into one message; None when there is nothing."""
         with self._lock:
             readings: list[measurement.Reading] = []
-            count = 0
+            count, most = 0, self._limits.max_measurements
             while self._readings and (
-                not readings or count + len(self._readings[0].probes) <= self._max_measurements
+                not readings or count + len(self._readings[0].probes) <= most
             ):
                 readings.append(self._readings.popleft())
                 count += len(readings[-1].probes)

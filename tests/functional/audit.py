@@ -51,9 +51,7 @@ class Audit:
             transports.get_transport(conf),
             transports.verifier_of(conf),
             self._take,
-            conf.bus.topic,
-            pool=self._queue,
-            batch_seconds=0.3,
+            listeners.Subscription(conf.bus.topic, self._queue, batch_seconds=0.3),
         )
 
     def start(self) -> None:

@@ -27,6 +27,7 @@ from tests import conftest
 from tests import depth
 
 KEY = b"k" * 32
+QUICKLY = listeners.Subscription(batch_seconds=0.1)
 VERIFIER = signing.Verifier({"k": KEY}, 3600.0, 60.0)
 
 
@@ -72,7 +73,7 @@ class Heard:
 @pytest.fixture
 def heard(transport: Any) -> Iterator[Heard]:
     made = Heard()
-    listener = listeners.Listener(transport, VERIFIER, made, batch_seconds=0.1)
+    listener = listeners.Listener(transport, VERIFIER, made, QUICKLY)
     listener.start()
     yield made
     listener.stop()
@@ -92,7 +93,7 @@ def sealed(number: int) -> dict[str, Any]:
 
 
 def test_what_is_published_is_heard(transport: Any, heard: Heard) -> None:
-    publisher = publishers.Publisher(transport, signer(), window_seconds=0.01)
+    publisher = publishers.Publisher(transport, signer(), limits=publishers.Limits(0.01))
     publisher.start()
     for number in range(5):
         publisher.publish(reading(number))
@@ -103,7 +104,7 @@ def test_what_is_published_is_heard(transport: Any, heard: Heard) -> None:
 
 def test_consumers_in_pools_hear_all_too(transport: Any, heard: Heard) -> None:
     pooled = Heard()
-    listener = listeners.Listener(transport, VERIFIER, pooled, pool="kwapi-rrd", batch_seconds=0.1)
+    listener = listeners.Listener(transport, VERIFIER, pooled, QUICKLY._replace(pool="kwapi-rrd"))
     listener.start()
     conftest.wait(lambda: listener._server is not None)
     for number in range(1, 11):
@@ -178,7 +179,7 @@ def test_no_frame_of_any_content_stops_a_listener(transport: Any, heard: Heard) 
 def test_keys_can_change_while_listening(transport: Any) -> None:
     made = Heard()
     listener = listeners.Listener(
-        transport, signing.Verifier({"other": b"o" * 32}, 60, 60), made, batch_seconds=0.1
+        transport, signing.Verifier({"other": b"o" * 32}, 60, 60), made, QUICKLY
     )
     listener.start()
     send(transport, sealed(1))

@@ -58,7 +58,11 @@ def publish(line: Line) -> Iterator[Callable[..., publishers.Publisher]]:
     made: list[publishers.Publisher] = []
 
     def build(**how: Any) -> publishers.Publisher:
-        made.append(publishers.Publisher(line, signer(), **{"window_seconds": 0.0, **how}))
+        made.append(
+            publishers.Publisher(
+                line, signer(), limits=publishers.Limits(**{"window_seconds": 0.0, **how})
+            )
+        )
         return made[-1]
 
     yield build

@@ -57,7 +57,9 @@ def hear(transport: Any, handle: _Handle, sealed: dict[str, Any]) -> None:
     heard = test_listener.Heard()
     verifier = signing.Verifier({"k": test_listener.KEY}, 3600.0, 60.0)
     clock = conftest.FakeClock(float(T0))
-    listener = listeners.Listener(transport, verifier, heard, clock=clock, batch_seconds=0.1)
+    listener = listeners.Listener(
+        transport, verifier, heard, listeners.Subscription(batch_seconds=0.1), clock=clock
+    )
     listener.start()
     test_listener.send(transport, sealed, {next_release.UNKNOWN: {"new": True}})
     conftest.wait(lambda: sum(len(each.messages) for each in heard.batches) == 1)
