@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What pages of the documentation tell to write and to type, taken from the pages.
+"""Reads files and commands from the code blocks of documentation pages.
 
 Owns finding their code blocks.  What is done with them is the affair of the
 tests that ask.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in RRD files, as rrdtool itself tells it, and what should be, by arithmetic of our own.
+"""Reads RRD files with rrdtool, and computes the values they should have.
 
 Owns no file: tests write them through Kwapi.
 """

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stand-ins in the test's process for what cannot be had, or must misbehave."""
+"""Stand-ins in the test's process for services that are not available or must misbehave."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A serial line of which the far end is a thread of ours.
+"""A serial line whose far end is a thread of the test.
 
 Owns the pseudo-terminal, its plug, and the time that bytes take on a real
 line.  What the device says is its subclass's.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hears all that a site's drivers send, and compares it with what the collector stored.
+"""Receives every message of a site's drivers and compares it with the collector's store.
 
 Owns knowing what was sent without asking the collector: it listens in a queue
 of its own, and adds energy up without an error of rounding.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever is asked, the answer is what doc/source/reference/openapi.yaml says, and never a 500."""
+"""The API answers every generated request as openapi.yaml documents it, and never with 500."""
 
 from __future__ import annotations
 

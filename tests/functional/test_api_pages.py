@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages ``user/api.rst`` and ``user/leases.rst``: what they tell to type is typed.
+"""Runs the commands of the pages ``user/api.rst`` and ``user/leases.rst``.
 
 Each page is gone through from top to bottom, against one process on its
 simulated rack.  An answer must have the status and the shape that the page

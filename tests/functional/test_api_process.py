@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kwapi-api as a process: what it refuses to start with, how it serves, reloads and stops."""
+"""kwapi-api as a process: wrong configurations, serving, reload and stop."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""climate-api as a process: what it refuses to start with, how it serves without a broker."""
+"""climate-api as a process: wrong configurations, and serving without a broker."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever is asked, the answer is what reference/climate-openapi.yaml says, and never a 500."""
+"""The lease API answers every generated request as climate-openapi.yaml documents it."""
 
 from __future__ import annotations
 

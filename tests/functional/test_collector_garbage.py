@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kwapi-collector as a process: what it makes of what nobody should send.
+"""kwapi-collector as a process survives malformed, forged and absurd messages.
 
 At the end of each test every log is searched for every secret.
 """

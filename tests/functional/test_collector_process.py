@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kwapi-collector as a process: what signals, new keys and outages make of it.
+"""kwapi-collector as a process: signals, new keys and outages.
 
 At the end of each test every log is searched for every secret.
 """

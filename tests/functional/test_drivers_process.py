@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kwapi-drivers as a process: what signals, wrong files and outages make of it.
+"""kwapi-drivers as a process: signals, wrong files and outages.
 
 At the end of each test every log is searched for every secret.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page ``doc/source/contributor/first-driver.rst``: its files are written, its commands typed.
+"""Writes the files and runs the commands of ``doc/source/contributor/first-driver.rst``.
 
 The strip of its example is played here.  One thing differs from the page: the
 driver is installed beside the environment, not into it, which others use too.

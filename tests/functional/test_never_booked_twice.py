@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whoever plans at the same time, whatever is killed: no host is reserved twice.
+"""No host is reserved twice while planners and databases are killed.
 
 Eight planners, each a process, book, cancel, extend and shorten leases of a few
 hosts as fast as they can, while planners and the database are killed.  Then

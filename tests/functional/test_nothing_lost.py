@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever is killed, whenever: the energy that was measured is counted, once.
+"""All measured energy is counted once while collector, broker and database are killed.
 
 What was measured is told by a listener of the test's own, which hears every
 message in a queue of its own.  Half of the wattmeters measure a constant power,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The broker fixture itself: what other tests' verdicts rest on."""
+"""The broker of the tests keeps confirmed messages when it is stopped or killed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""kwapi-rrd as a process: whatever is killed, its files are as if nothing had been.
+"""kwapi-rrd as a process writes the same files with and without crashes.
 
 What was measured is told by a listener of the test's own; what files should be
 is told by files that the test writes of it, in one go.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files written through a real rrdcached: its protocol, and that they are as if without it."""
+"""Files written through a real rrdcached equal those written without it; its protocol."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The services work under what their units forbid, and what is forbidden fails."""
+"""The services work under the restrictions of their units, which refuse other calls."""
 
 from __future__ import annotations
 

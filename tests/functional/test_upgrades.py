@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A database of the first release, full of data, on its way to this release.
+"""Upgrades databases of the first release, full of data, to this release.
 
 The rows are written out, as the first release would have stored them: what
 today's code writes may differ.  Whether the models and the newest schema agree

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole API over a real store on SQLite, with what it shows laid down."""
+"""Kwapi's API over a real store on SQLite, filled with known records."""
 
 from __future__ import annotations
 

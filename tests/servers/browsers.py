@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian's Chromium, driven by playwright, and a note of all that goes wrong in it."""
+"""Debian's Chromium, driven by playwright; records errors and failed requests."""
 
 from __future__ import annotations
 

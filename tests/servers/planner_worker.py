@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A planner that is asked for anything, as fast as it can, until it is killed.
+"""A planner process that executes random operations until it is killed.
 
 Run in a process of its own.  It writes what it promised, and what it was about to
 change, into its journal, a line of JSON each; SIGTERM ends it in order.
