@@ -51,6 +51,9 @@ class Held(NamedTuple, Generic[_Value]):
 class Outage:
     """Logs once that Climate is away, and once that it is back.
 
+    As :class:`energybase.outage.Outage` does, which Nova's scheduler does not load:
+    beside Nova stands ``climate.client`` alone.
+
     :param consequence: what happens meanwhile, as the end of a sentence.
     """
 
