@@ -9,6 +9,9 @@ from __future__ import annotations
 import math
 from typing import TypeGuard
 
+#: A tuple: int | float would be built anew at each call, for every value that is read.
+_KINDS = (int, float)
+
 
 def is_whole(value: object) -> TypeGuard[int]:
     """Tell whether a value is a whole number."""
@@ -17,7 +20,7 @@ def is_whole(value: object) -> TypeGuard[int]:
 
 def is_number(value: object) -> TypeGuard[int | float]:
     """Tell whether a value is a number, finite or not."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, _KINDS) and not isinstance(value, bool)
 
 
 def finite(text: str) -> float | None:
