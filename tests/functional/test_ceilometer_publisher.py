@@ -112,7 +112,7 @@ class Wattmeters:
             transports.get_transport(conf),
             transports.signer_of(conf),
             conf.bus.topic,
-            window_seconds=0.05,
+            limits=publishers.Limits(window_seconds=0.05),
         )
         self.now, self._is_started = begin, False
         self._random = random.Random(1)
