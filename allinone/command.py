@@ -20,8 +20,8 @@ from allinone import benchmark
 from allinone import introduction
 from allinone import measuring
 from allinone.simulator import rack
-from climate import conf as climate_options
 from climate.cmd import api
+from climate.cmd import conf as climate_options
 from climate.db import models
 from climate.inventory import service as inventory
 from climate.planning import service as planning
@@ -33,7 +33,7 @@ from energybase.db import migration
 from energybase.db import transaction
 from energybase.web import server
 from energybase.web import workers
-from kwapi import conf as kwapi_options
+from kwapi.cmd import conf as kwapi_options
 from kwapi.cmd import drivers
 
 _PROG = "kwapi-climate"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from allinone.simulator import options as simulator
-from kwapi import conf as kwapi_conf
+from kwapi.cmd import conf as kwapi_conf
 
 
 def list_opts() -> list[tuple[str | None, list[Any]]]:

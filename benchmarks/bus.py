@@ -41,10 +41,10 @@ from typing import NamedTuple
 from energybase import service
 from energybase.db import migration
 from energybase.db import transaction
-from kwapi import conf as options
 from kwapi import measurement
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
+from kwapi.cmd import conf as options
 from kwapi.store import store as stores
 from kwapi.store import tables
 from tests.servers import rabbitmq

@@ -34,8 +34,8 @@ from typing import NamedTuple
 from benchmarks import bus
 from energybase import service
 from energybase.db import transaction
-from kwapi import conf as options
 from kwapi.ceilometer import samples
+from kwapi.cmd import conf as options
 from kwapi.store import store as stores
 from tests.functional import audit
 

@@ -36,8 +36,8 @@ from energybase import service
 from energybase.db import migration
 from energybase.db import transaction
 from energybase.web import server
-from kwapi import conf as options
 from kwapi.api import app
+from kwapi.cmd import conf as options
 from kwapi.store import record
 from kwapi.store import snapshot
 from kwapi.store import state

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
-from climate import conf as climate_conf
+from climate.cmd import conf as climate_conf
 from climate.db import models
 from climate.inventory import manager
 from climate.inventory import options

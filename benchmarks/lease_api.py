@@ -37,9 +37,9 @@ from typing import NamedTuple
 from oslo_context import context
 
 from benchmarks import planning
-from climate import conf as climate_conf
 from climate import exception
 from climate import lease as leases
+from climate.cmd import conf as climate_conf
 from climate.planning import manager
 from climate.planning import options
 from climate.planning import store

@@ -41,10 +41,10 @@ import numpy as np
 import sqlalchemy as sa
 from oslo_serialization import jsonutils
 
-from climate import conf as climate_conf
 from climate import exception
 from climate import lease as leases
 from climate import states
+from climate.cmd import conf as climate_conf
 from climate.db import models
 from climate.planning import manager
 from climate.planning import options

@@ -34,8 +34,8 @@ from typing import Any
 
 from benchmarks import bus
 from energybase import service
-from kwapi import conf as options
 from kwapi import measurement
+from kwapi.cmd import conf as options
 from kwapi.history import index as indexes
 from kwapi.history import layout as layouts
 from kwapi.history import rrdtool

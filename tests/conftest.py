@@ -18,7 +18,7 @@ from oslo_config import cfg
 
 from energybase import clock
 from energybase import service
-from kwapi import conf as kwapi_conf
+from kwapi.cmd import conf as kwapi_conf
 from tests import depth as depths
 from tests import patience
 

@@ -14,9 +14,9 @@ from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 
-from climate import conf as options
 from climate.api import app
 from climate.api import backend as backends
+from climate.cmd import conf as options
 from climate.rpc import transport as transports
 from energybase.web import workers
 

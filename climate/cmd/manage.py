@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from climate import conf as options
 from climate import policies
+from climate.cmd import conf as options
 from climate.cmd import readiness
 from climate.db import models
 from climate.rpc import transport as transports

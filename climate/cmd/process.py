@@ -14,7 +14,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from climate import conf as options
+from climate.cmd import conf as options
 from climate.db import models
 from climate.rpc import transport as transports
 from energybase import exception

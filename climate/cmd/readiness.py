@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from climate import conf as options
+from climate.cmd import conf as options
 from climate.db import models
 from climate.inventory.sources import source
 from climate.planning import options as planning

@@ -11,8 +11,8 @@ from typing import Any
 
 from oslo_config import cfg
 
+from energybase import exception
 from energybase import messaging
-from kwapi import exception
 from kwapi import signing
 
 EVENT_TYPE = "kwapi.measurements"
@@ -44,6 +44,20 @@ def keys_of(conf: cfg.ConfigOpts) -> dict[str, bytes]:
             reason="no key is set; `kwapi-manage key generate` makes one",
         )
     return {key_id: key.encode() for key_id, key in conf.bus.signing_keys.items()}
+
+
+def find_short_key(conf: cfg.ConfigOpts) -> str | None:
+    """Return which key is too short, in words; None if none is.
+
+    :raises ConfigurationInvalid: there is no key.
+    """
+    for key_id, key in keys_of(conf).items():
+        if len(key) < signing.KEY_BYTES:
+            return (
+                f"[bus] signing_keys: key {key_id} has {len(key)} bytes and needs at least "
+                f"{signing.KEY_BYTES}"
+            )
+    return None
 
 
 def signing_key_of(conf: cfg.ConfigOpts) -> tuple[str, bytes]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from oslo_config import cfg
 from oslo_config import types
 
-from kwapi import exception
+from energybase import exception
 from kwapi.ceilometer import publisher as publishers
 from kwapi.ceilometer import samples
 

@@ -16,7 +16,7 @@ from energybase import messaging  # isort: split
 import oslo_messaging
 from oslo_config import cfg
 
-from kwapi import exception
+from energybase import exception
 
 PRIORITY = "info"
 _RABBIT = frozenset({"rabbit", "kombu"})

@@ -15,8 +15,8 @@ from oslo_config import cfg
 
 from energybase.db import migration
 from energybase.web import workers
-from kwapi import conf as options
 from kwapi.api import app
+from kwapi.cmd import conf as options
 from kwapi.store import store as stores
 from kwapi.store import tables
 

@@ -18,18 +18,18 @@ from typing import Any
 from oslo_config import cfg
 
 from energybase import clock as clocks
+from energybase import exception
 from energybase import outage
 from energybase import service
 from energybase.db import migration
 from energybase.db import transaction
-from kwapi import conf as options
-from kwapi import exception
 from kwapi.bus import consumer
 from kwapi.bus import transport as transports
 from kwapi.ceilometer import outlet as outlets
 from kwapi.ceilometer import publisher as publishers
 from kwapi.ceilometer import publisher_options
 from kwapi.ceilometer import transport as ceilometer_transports
+from kwapi.cmd import conf as options
 from kwapi.collector import collector
 from kwapi.collector import options as collector_options
 from kwapi.store import store as stores

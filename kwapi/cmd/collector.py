@@ -11,11 +11,11 @@ import functools
 import gc
 from collections.abc import Sequence
 
+from energybase import exception
 from energybase import service
 from energybase.db import migration
-from kwapi import conf as options
-from kwapi import exception
 from kwapi.bus import transport as transports
+from kwapi.cmd import conf as options
 from kwapi.collector import service as collector
 from kwapi.store import store as stores
 from kwapi.store import tables

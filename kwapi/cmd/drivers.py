@@ -16,11 +16,11 @@ from typing import Any
 
 from oslo_config import cfg
 
+from energybase import exception
 from energybase import service
-from kwapi import conf as options
-from kwapi import exception
 from kwapi.bus import producer
 from kwapi.bus import transport as transports
+from kwapi.cmd import conf as options
 from kwapi.drivers import check
 from kwapi.drivers import configuration
 from kwapi.drivers import manager

@@ -19,9 +19,9 @@ from oslo_config import cfg
 
 from energybase.cli import database
 from energybase.cli import manage
-from kwapi import conf as options
 from kwapi import policies
 from kwapi.bus import transport as transports
+from kwapi.cmd import conf as options
 from kwapi.cmd import readiness
 from kwapi.store import tables
 

@@ -12,16 +12,15 @@ from collections.abc import Sequence
 from oslo_config import cfg
 
 from energybase import clock as clocks
+from energybase import exception
 from energybase.cli import configuration as checkup
 from energybase.cli import inifile
 from energybase.cli import manage
 from energybase.cli import upgrade
 from energybase.web import workers
-from kwapi import conf as options
-from kwapi import exception
-from kwapi import signing
 from kwapi.bus import transport as transports
 from kwapi.ceilometer import publisher_options
+from kwapi.cmd import conf as options
 from kwapi.drivers import configuration as wattmeters
 from kwapi.drivers import driver
 from kwapi.drivers import manager
@@ -93,11 +92,6 @@ def list_checks(conf: cfg.ConfigOpts) -> list[upgrade.Check]:
 def _check_keys(conf: cfg.ConfigOpts) -> upgrade.Result:
     """Check that there are keys, that they are long enough, and that one is named to sign."""
     transports.signing_key_of(conf)
-    keys = transports.keys_of(conf)
-    for key_id, key in keys.items():
-        if len(key) < signing.KEY_BYTES:
-            return upgrade.fail(
-                f"[bus] signing_keys: key {key_id} has {len(key)} bytes and needs at least "
-                f"{signing.KEY_BYTES}; `kwapi-manage key generate` makes one."
-            )
-    return upgrade.succeed(f"{len(keys)}.")
+    if short := transports.find_short_key(conf):
+        return upgrade.fail(f"{short}; `kwapi-manage key generate` makes one.")
+    return upgrade.succeed(f"{len(transports.keys_of(conf))}.")

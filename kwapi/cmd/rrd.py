@@ -18,11 +18,11 @@ import cotyledon
 from cotyledon import oslo_config_glue
 from oslo_config import cfg
 
+from energybase import exception
 from energybase import service
 from energybase.web import workers
-from kwapi import conf as options
-from kwapi import exception
 from kwapi.bus import transport as transports
+from kwapi.cmd import conf as options
 from kwapi.history import service as history
 from kwapi.pages import app
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 
-from kwapi import exception
+from energybase import exception
 
 _HOURS = 24
 _DAY_SECONDS = 86_400

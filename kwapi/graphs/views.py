@@ -19,6 +19,7 @@ from typing import NamedTuple
 from oslo_config import cfg
 
 from energybase import clock as clocks
+from kwapi import exception
 from kwapi.graphs import archive
 from kwapi.graphs import cache as caches
 from kwapi.graphs import graph
@@ -35,6 +36,7 @@ from kwapi.history import updates
 # The words in which pages ask and are answered.
 Entry = caches.Entry
 Period = periods.Period
+ProbeNotFound = exception.ProbeNotFound
 ProbeState = indexes.ProbeState
 PERIODS = periods.PERIODS
 BANDS, THEMES = palette.BANDS, palette.THEMES

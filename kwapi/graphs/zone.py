@@ -11,7 +11,7 @@ import os
 import zoneinfo
 from pathlib import Path
 
-from kwapi import exception
+from energybase import exception
 
 _LOCAL_ZONE = Path("/etc/localtime")
 

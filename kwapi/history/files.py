@@ -18,7 +18,7 @@ from typing import IO
 from typing import NamedTuple
 
 from energybase import clock as clocks
-from kwapi import exception
+from energybase import exception
 from kwapi.history import layout as layouts
 from kwapi.history import rrdtool
 from kwapi.history import updates

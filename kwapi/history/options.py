@@ -9,7 +9,7 @@ from __future__ import annotations
 from oslo_config import cfg
 from oslo_config import types
 
-from kwapi import exception
+from energybase import exception
 from kwapi.history import layout as layouts
 from kwapi.history import writer as writers
 

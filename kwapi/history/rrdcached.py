@@ -15,7 +15,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from kwapi import exception
+from energybase import exception
 
 LOG = logging.getLogger(__name__)
 

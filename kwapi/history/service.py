@@ -12,7 +12,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from kwapi import exception
+from energybase import exception
 from kwapi.bus import consumer
 from kwapi.history import options
 from kwapi.history import store as stores

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from energybase import clock as clocks
-from kwapi import exception
+from energybase import exception
 from kwapi import measurement
 from kwapi.history import files as folders
 from kwapi.history import layout as layouts

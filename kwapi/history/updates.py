@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from energybase import exception
 from energybase import outage
-from kwapi import exception
 from kwapi.history import layout
 from kwapi.history import rrdcached
 from kwapi.history import rrdtool

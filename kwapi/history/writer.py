@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from energybase import clock as clocks
+from energybase import exception
 from energybase import outage
 from energybase import repeat
-from kwapi import exception
 from kwapi import measurement
 from kwapi.bus import batch as batches
 from kwapi.history import index as indexes

@@ -26,8 +26,8 @@ from oslo_config import cfg
 from oslo_context import context
 from oslo_middleware import request_id
 
+from energybase import exception
 from energybase.web import pipeline
-from kwapi import exception
 
 #: Where the address that the socket itself tells is kept, whatever headers say later.
 PEER = "kwapi.pages.peer"

@@ -14,8 +14,8 @@ import pytest
 from oslo_config import cfg
 from oslo_context import context
 
-from climate import conf as climate_conf
 from climate import exception
+from climate.cmd import conf as climate_conf
 from climate.rpc import inventory as rpc
 from climate.rpc import transport as transports
 from energybase import service

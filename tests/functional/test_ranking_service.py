@@ -18,8 +18,8 @@ import yaml
 from oslo_config import cfg
 from oslo_context import context
 
-from climate import conf as climate_conf
 from climate import exception
+from climate.cmd import conf as climate_conf
 from climate.ranking import store as ranking_store
 from climate.rpc import inventory as inventory_rpc
 from climate.rpc import ranking as rpc
@@ -28,8 +28,8 @@ from energybase import service
 from energybase.db import migration
 from energybase.db import transaction
 from energybase.web import server
-from kwapi import conf as kwapi_conf
 from kwapi.api import app
+from kwapi.cmd import conf as kwapi_conf
 from kwapi.store import record
 from kwapi.store import snapshot
 from kwapi.store import state

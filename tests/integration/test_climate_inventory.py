@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from climate import conf as climate_conf
+from climate.cmd import conf as climate_conf
 from climate.inventory import host
 from climate.inventory.sources import source
 from energybase import service

@@ -12,9 +12,9 @@ from energybase import clock
 from energybase import service
 from energybase.db import migration
 from energybase.db import transaction
-from kwapi import conf as options
 from kwapi import measurement
 from kwapi.api import app
+from kwapi.cmd import conf as options
 from kwapi.store import record
 from kwapi.store import snapshot
 from kwapi.store import state as states

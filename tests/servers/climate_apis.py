@@ -16,10 +16,10 @@ import yaml
 from oslo_config import cfg
 from oslo_context import context
 
-from climate import conf as options
 from climate import lease as leases
 from climate.api import app
 from climate.api import backend
+from climate.cmd import conf as options
 from climate.db import models
 from climate.inventory import manager as inventory_manager
 from climate.inventory import options as inventory_options

@@ -19,9 +19,9 @@ from typing import Any
 import kombu
 from oslo_context import context
 
-from climate import conf as options
 from climate import exception
 from climate import lease as leases
+from climate.cmd import conf as options
 from climate.db import models
 from climate.planning import store as stores
 from climate.rpc import planning as rpc

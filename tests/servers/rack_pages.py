@@ -20,8 +20,8 @@ from allinone.simulator import rack
 from energybase import clock
 from energybase import service
 from energybase.web import server
-from kwapi import conf as options
 from kwapi import measurement
+from kwapi.cmd import conf as options
 from kwapi.graphs import views
 from kwapi.history import index
 from kwapi.history import store

@@ -25,7 +25,7 @@ from typing import TypeVar
 from oslo_config import cfg
 
 from energybase import service
-from kwapi import conf as options
+from kwapi.cmd import conf as options
 from kwapi.store import store
 from tests import patience
 

@@ -14,8 +14,8 @@ import pytest
 from oslo_config import cfg
 
 from allinone import conf as allinone_conf
-from climate import conf as climate_conf
 from climate import policies as climate_policies
+from climate.cmd import conf as climate_conf
 from kwapi import policies
 from kwapi.drivers import configuration
 

@@ -13,12 +13,12 @@ import webob
 from oslo_config import cfg
 from oslo_policy import policy as oslo_policy
 
-from climate import conf as climate_conf
 from climate import policies as climate_policies
 from climate.api import app as climate_app
 from climate.api import backend
 from climate.api import queries
 from climate.api.controllers import root as climate_root
+from climate.cmd import conf as climate_conf
 from energybase import service
 from energybase.web import healthcheck
 from energybase.web import policy

@@ -12,7 +12,6 @@ import functools
 import webob
 
 from energybase.web import conditional
-from kwapi import exception
 from kwapi.graphs import views
 from kwapi.pages import selection
 from kwapi.pages import sites
@@ -30,7 +29,7 @@ def choose(site: sites.Site, request: webob.Request) -> views.Chosen:
     values = request.GET.getall("probes")
     choice = selection.choose(values, known)
     if choice.unknown and not choice.probe_ids:
-        raise exception.ProbeNotFound(probe_id=shorten(",".join(values)))
+        raise views.ProbeNotFound(probe_id=shorten(",".join(values)))
     if not choice.probe_ids:
         return views.Chosen(tuple(known.values()))
     states = [known[probe_id] for probe_id in choice.probe_ids]
@@ -52,7 +51,7 @@ def find_probe(site: sites.Site, probe_id: str) -> views.ProbeState:
     """
     state = site.views.get_probes().get(probe_id)
     if state is None:
-        raise exception.ProbeNotFound(probe_id=shorten(probe_id))
+        raise views.ProbeNotFound(probe_id=shorten(probe_id))
     return state
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from climate import conf as climate_conf
+from climate.cmd import conf as climate_conf
 from energybase import service
 from tests.contracts import inventory
 

@@ -10,8 +10,8 @@ import pytest
 from oslo_config import cfg
 from oslo_context import context
 
-from climate import conf as options
 from climate import policies
+from climate.cmd import conf as options
 from energybase import service
 from energybase.web import errors
 from energybase.web import policy

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import pytest
 from oslo_context import context
 
-from climate import conf as options
 from climate import exception
+from climate.cmd import conf as options
 from climate.inventory import service as services
 from climate.rpc import inventory as rpc
 from climate.rpc import ranking as rankings

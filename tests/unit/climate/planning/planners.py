@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from oslo_config import cfg
 
-from climate import conf as options
 from climate import lease as leases
+from climate.cmd import conf as options
 from climate.db import models
 from climate.planning import manager
 from climate.planning import options as planning_options

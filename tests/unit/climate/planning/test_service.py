@@ -11,9 +11,9 @@ from typing import NamedTuple
 import pytest
 from oslo_context import context
 
-from climate import conf as options
 from climate import exception
 from climate import lease as leases
+from climate.cmd import conf as options
 from climate.cmd import planning
 from climate.planning import service as services
 from climate.rpc import planning as rpc

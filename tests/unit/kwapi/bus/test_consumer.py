@@ -12,13 +12,13 @@ import pytest
 from oslo_config import cfg
 
 from energybase import service
-from kwapi import conf as options
 from kwapi import exception
 from kwapi import measurement
 from kwapi.bus import batch as batches
 from kwapi.bus import consumer
 from kwapi.bus import producer
 from kwapi.bus import transport as transports
+from kwapi.cmd import conf as options
 from tests import conftest
 
 A, B = "a:" + "x" * 32, "b:" + "y" * 32

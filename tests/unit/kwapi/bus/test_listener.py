@@ -16,13 +16,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from energybase import service
-from kwapi import conf as options
 from kwapi import measurement
 from kwapi import signing
 from kwapi.bus import batch as batches
 from kwapi.bus import listener as listeners
 from kwapi.bus import publisher as publishers
 from kwapi.bus import transport as transports
+from kwapi.cmd import conf as options
 from tests import conftest
 from tests import depth
 

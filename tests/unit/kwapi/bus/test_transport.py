@@ -10,9 +10,9 @@ from oslo_config import cfg
 
 from energybase import clock as clocks
 from energybase import service
-from kwapi import conf as options
 from kwapi import exception
 from kwapi.bus import transport as transports
+from kwapi.cmd import conf as options
 
 
 def configured(*lines: str, tmp_path: Any) -> cfg.ConfigOpts:

@@ -12,12 +12,12 @@ import oslo_messaging
 import pytest
 
 from energybase import service
-from kwapi import conf as options
 from kwapi.bus import batch as batches
 from kwapi.ceilometer import outlet as outlets
 from kwapi.ceilometer import publisher_options
 from kwapi.ceilometer import samples
 from kwapi.ceilometer import transport as transports
+from kwapi.cmd import conf as options
 from tests import conftest
 
 NOW = conftest.FakeClock().time()
