@@ -11,6 +11,7 @@ from typing import Any
 
 from climate import exception
 from climate.api import texts
+from energybase import numbers
 
 _MEMBERS = ("flops", "detail")
 
@@ -29,7 +30,7 @@ def parse(body: Mapping[str, Any]) -> tuple[float, str]:
 def _parse_flops(value: object) -> float:
     if value is None:
         raise _invalid("flops", "is required")
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    if not numbers.is_number(value) or value <= 0:
         raise _invalid("flops", "must be a number above 0: double-precision flop/s")
     return float(value)
 

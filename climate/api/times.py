@@ -18,6 +18,7 @@ import re
 from typing import Any
 
 from climate import lease as leases
+from energybase import numbers
 
 #: Smaller numbers count from now.
 RELATIVE_BELOW_SECONDS = 100_000_000
@@ -85,7 +86,7 @@ def format_time(seconds: int) -> str:
 
 def _round(value: Any, expected: str) -> int:
     # A bool is an int to Python, and to nobody else.
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not numbers.is_number(value):
         raise ValueError(expected)
     # Neither is true of NaN.
     if not 0 <= value < leases.FOREVER:

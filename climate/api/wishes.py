@@ -18,6 +18,7 @@ from climate import lease as leases
 from climate import states
 from climate.api import texts
 from climate.api import times
+from energybase import numbers
 
 #: More hosts than any cloud has.
 _MOST_HOSTS = 1_000_000
@@ -133,7 +134,7 @@ def _parse_window(given: _Given, now: int) -> tuple[int, int, int]:
 
 def _parse_count(value: Any) -> int:
     # A bool is an int to Python, and to nobody else.
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_HOSTS:
+    if not numbers.is_whole(value) or not 1 <= value <= _MOST_HOSTS:
         raise ValueError(f"must be a whole number from 1 to {_MOST_HOSTS}")
     return value
 

@@ -14,6 +14,7 @@ from typing import Any
 from typing import NamedTuple
 
 from climate.ranking import processors
+from energybase import numbers
 
 #: Where a figure is from: an operator or ``kwapi-climate benchmark`` recorded it;
 #: it was deduced, from a CPU model of the table; or from a CPU's features alone.
@@ -108,7 +109,7 @@ def _count_cores(topology: Any, vcpus: float | None) -> int | None:
 
 def _number(value: Any) -> float:
     """Return a number as such, 0 for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not numbers.is_number(value):
         return 0.0
     try:
         number = float(value)

@@ -16,6 +16,7 @@ import yaml
 
 from climate.ranking import performance
 from energybase import exception
+from energybase import numbers
 
 #: What hosts are believed to compute at most, flop/s: more than any cloud does.
 MOST_FLOPS = 1e21
@@ -65,7 +66,7 @@ def parse(text: str, name: str) -> dict[str, performance.Performance]:
 
 def is_flops(value: object) -> bool:
     """Return whether something can be what a host computes, in flop/s."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not numbers.is_number(value):
         return False
     return 0 < value <= MOST_FLOPS
 

@@ -29,7 +29,7 @@ from kwapi import measurement
 from kwapi.drivers import configuration
 from kwapi.drivers import driver
 from kwapi.drivers import manager
-from kwapi.drivers import secrets
+from kwapi.drivers import plugin
 
 _HIDDEN = "***"
 _LONGEST_SECOND_TRY_SECONDS = 10.0
@@ -275,7 +275,7 @@ def _take(
 
 def _clean(finding: Finding, wattmeter: configuration.Wattmeter, remarks: _Remarks) -> Finding:
     """Return the finding with its remarks, and without line breaks or secrets."""
-    hidden = secrets.find(wattmeter)
+    hidden = plugin.find_secrets(wattmeter)
 
     def clean(text: str) -> str:
         for secret in hidden:

@@ -10,6 +10,7 @@ Complaints name the parameter, say what would be right, and repeat no secret.
 from __future__ import annotations
 
 import collections
+import functools
 import math
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -20,8 +21,9 @@ from typing import Final
 from typing import NamedTuple
 from typing import TypeVar
 
+from energybase import numbers
+from energybase import packaged
 from kwapi import exception
-from kwapi.drivers import numbers
 
 _T = TypeVar("_T")
 
@@ -117,6 +119,27 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
 def among(choices: Iterable[str]) -> Check:
     """Return a check for one of some choices."""
     return lambda name, value: one_of(name, value, choices)
+
+
+@functools.cache
+def presets(package: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the presets of a family, by name: what devices and programs call their values."""
+    return packaged.read(package, "presets.yaml")
+
+
+def preset(package: str) -> Check:
+    """Return a check for the name of a preset of a family, which returns the preset."""
+
+    def find(name: str, value: Any) -> Mapping[str, Any]:
+        known = presets(package)
+        return known[one_of(name, value, sorted(known))]
+
+    return find
+
+
+def preset_names(package: str) -> str:
+    """Return the names of a family's presets, for messages."""
+    return f"presets are {', '.join(sorted(presets(package)))}"
 
 
 def whole(name: str, value: Any, least: int, most: int) -> int:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the installed driver of a name, and which parameters it takes.
+"""Finds the installed driver of a name, which parameters it takes, and which are secrets.
 
 Owns refusing parameters that a driver does not know, and missing ones, with a
-hint.  The value of a parameter is checked by the driver itself.
+hint, and what is masked where a section is shown.  The value of a parameter is
+checked by the driver itself.
 """
 
 from __future__ import annotations
 
 import difflib
 import inspect
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +25,17 @@ from kwapi.drivers import parameters
 NAMESPACE = "kwapi.drivers"
 #: Keyword arguments of a driver that are no parameters.
 _OURS = ("clock", "retry")
+#: A parameter that no driver declares is a secret if its name has one of these.
+_WORDS = (
+    "authorization",
+    "community",
+    "credential",
+    "key",
+    "passphrase",
+    "password",
+    "secret",
+    "token",
+)
 
 
 def load(wattmeter: configuration.Wattmeter) -> type[driver.Driver]:
@@ -66,6 +79,25 @@ def require_known(
         raise _fault(wattmeter, "missing", missing, known)
 
 
+def find_secrets(wattmeter: configuration.Wattmeter) -> list[str]:
+    """Return the secrets of a section, the longest first.
+
+    A parameter that its driver declares is a secret if it is declared so.  Of all
+    others, and of what stands in a mapping, the name decides.
+    """
+    try:
+        declared = parameters.declared(load(wattmeter))
+    except exception.ConfigurationInvalid:
+        declared = {}
+    is_secret = {name: p.secret for p in declared.values() for name in p.names}
+    found = {
+        secret
+        for name, value in wattmeter.parameters.items()
+        for secret in _texts(value, is_secret.get(name, _sounds_secret(name)))
+    }
+    return sorted(found, key=len, reverse=True)
+
+
 def _of_keyword(argument: inspect.Parameter) -> parameters.Parameter:
     default = parameters.REQUIRED if argument.default is argument.empty else argument.default
     return parameters.Parameter(argument.name, parameters.anything, "", default)
@@ -88,3 +120,19 @@ def _fault(
         reason=f"{fault} parameter {', '.join(map(repr, names))}{hint}; "
         f"{wattmeter.driver} takes {', '.join(sorted(known))}",
     )
+
+
+def _texts(value: Any, secret: bool) -> Iterator[str]:
+    """Yield every text that is secret, or stands under a name such as password, at any depth."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _texts(inner, secret or _sounds_secret(name))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts(inner, secret)
+    elif secret and isinstance(value, str) and value:
+        yield value
+
+
+def _sounds_secret(name: object) -> bool:
+    return any(word in str(name).lower() for word in _WORDS)

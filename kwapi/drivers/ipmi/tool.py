@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 from typing import TypeVar
 
+from energybase import numbers
 from kwapi import exception
-from kwapi.drivers import numbers
 from kwapi.drivers.ipmi import session
 
 _T = TypeVar("_T")

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from energybase import clock as clocks
+from energybase import numbers
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
-from kwapi.drivers import numbers
 from kwapi.drivers import parameters
 from kwapi.drivers.modbus import plan
 from kwapi.drivers.modbus import profile

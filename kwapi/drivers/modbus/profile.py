@@ -33,8 +33,8 @@ from collections.abc import Sequence
 from typing import Any
 from typing import NamedTuple
 
-from kwapi.drivers import library
-from kwapi.drivers import numbers
+from energybase import numbers
+from energybase import packaged
 
 #: Type -> how many registers, and how struct reads them when the high word is first.
 _TYPES = {
@@ -146,7 +146,7 @@ def load_profiles() -> Mapping[str, Profile]:
 
     :raises ConfigurationInvalid: a file is wrong: which, and what in it.
     """
-    return {profile.name: profile for profile in library.read_profiles("modbus", parse)}
+    return {profile.name: profile for profile in packaged.read_each(__package__, "profiles", parse)}
 
 
 def parse(text: str, where: str) -> Profile:
@@ -154,7 +154,7 @@ def parse(text: str, where: str) -> Profile:
 
     :raises ConfigurationInvalid: it does not.
     """
-    return library.parse_profile(text, f"Modbus profile {where}", _profile)
+    return packaged.parse(text, f"Modbus profile {where}", _profile)
 
 
 def generic(watts: Any, kwh: Any = None) -> Profile:

@@ -23,7 +23,6 @@ from typing import NamedTuple
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
-from kwapi.drivers import library
 from kwapi.drivers import parameters
 from kwapi.drivers.mqtt import session
 from kwapi.drivers.mqtt import topics
@@ -170,7 +169,7 @@ class Mqtt(driver.Driver):
         Parameter("cert_file", parameters.text, "our certificate, where the broker wants one"),
         Parameter("key_file", parameters.text, "its key"),
         Parameter(
-            "preset", library.preset("mqtt"),
+            "preset", parameters.preset(__package__),
             "what known plugs publish, see below: ``tasmota``, ``shelly-gen1``, or "
             "``shelly-gen2`` (and later)",
         ),
@@ -209,7 +208,7 @@ class Mqtt(driver.Driver):
             topics.plug,
             lambda _, probe: topics.Plug(probe),
         )
-        templates = topics.templates(known, own, library.names("mqtt"))
+        templates = topics.templates(known, own, parameters.preset_names(__package__))
         every = {plug for parts in self._parts.values() for plug in parts}
         self._sources = {plug: templates.of(plug) for plug in every}
         self._session: session.Session | None = None

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
-from kwapi.drivers import numbers
+from energybase import numbers
 from kwapi.drivers import parameters
 
 _KEYS = {

@@ -15,7 +15,6 @@ from typing import Any
 
 from kwapi import measurement
 from kwapi.drivers import driver
-from kwapi.drivers import library
 from kwapi.drivers import parameters
 from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.prometheus import page
@@ -39,7 +38,7 @@ class Prometheus(driver.Driver):
             parameters.REQUIRED,
         ),
         Parameter(
-            "preset", library.preset("prometheus"),
+            "preset", parameters.preset(__package__),
             "what known exporters call their series, see below: ``kepler``, ``scaphandre``, "
             "``ipmi_exporter`` or ``node_exporter``",
         ),
@@ -193,7 +192,8 @@ def _metrics(
     if metric is None and energy is None:
         if not known:
             raise parameters.invalid(
-                f"preset, metric or energy must say what to read; {library.names('prometheus')}"
+                "preset, metric or energy must say what to read; "
+                f"{parameters.preset_names(__package__)}"
             )
         metric, energy = known.get("metric"), known.get("energy")
         scales = {name: _prefer(own[name], known.get(name), None) for name in _SCALES}

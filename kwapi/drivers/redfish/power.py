@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from typing import Any
 from typing import NamedTuple
 
+from energybase import numbers
 from kwapi import exception
-from kwapi.drivers import numbers
 from kwapi.drivers import parameters
 
 Document = dict[str, Any]

@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from energybase import numbers
 from kwapi import measurement
-from kwapi.drivers import numbers
 from kwapi.drivers import parameters
 from kwapi.drivers.parameters import Parameter
 

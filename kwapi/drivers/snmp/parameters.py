@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from kwapi.drivers import numbers
+from energybase import numbers
 from kwapi.drivers import parameters
 from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.snmp import client

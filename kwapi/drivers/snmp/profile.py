@@ -48,7 +48,7 @@ from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
-from kwapi.drivers import library
+from energybase import packaged
 
 _OID = re.compile(r"\.?(\d+(?:\.\d+)+)")
 _TAIL = re.compile(r"(\d+(?:\.\d+)*)?")
@@ -173,7 +173,7 @@ def load_profiles() -> Mapping[str, Profile]:
 
     :raises ConfigurationInvalid: a file is wrong: which, and what in it.
     """
-    return {profile.name: profile for profile in library.read_profiles("snmp", parse)}
+    return {profile.name: profile for profile in packaged.read_each(__package__, "profiles", parse)}
 
 
 def parse(text: str, where: str) -> Profile:
@@ -181,7 +181,7 @@ def parse(text: str, where: str) -> Profile:
 
     :raises ConfigurationInvalid: it does not.
     """
-    return library.parse_profile(text, f"SNMP profile {where}", _profile)
+    return packaged.parse(text, f"SNMP profile {where}", _profile)
 
 
 @functools.cache

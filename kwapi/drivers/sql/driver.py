@@ -22,11 +22,10 @@ from collections.abc import Mapping
 from typing import Any
 from typing import NamedTuple
 
+from energybase import numbers
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import driver
-from kwapi.drivers import library
-from kwapi.drivers import numbers
 from kwapi.drivers import parameters
 from kwapi.drivers.parameters import Parameter
 from kwapi.drivers.sql import session
@@ -137,7 +136,7 @@ class Sql(driver.Driver):
             "timeout_seconds", parameters.positive, "to connect, and for the answer", 5.0
         ),
         Parameter(
-            "preset", library.preset("sql"),
+            "preset", parameters.preset(__package__),
             "what is known of who writes: ``schleifenbauer-gateway``, which brings its period, "
             "resolution and a ``max_age_seconds`` of 30",
         ),

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
+from energybase import numbers
 from kwapi import exception
 from kwapi import measurement
 from kwapi.drivers import configuration
 from kwapi.drivers import driver
-from kwapi.drivers import numbers
 from kwapi.drivers import parameters
 from kwapi.drivers import plugin
-from kwapi.drivers import secrets
 
 POINTS = [
     point
@@ -132,10 +131,14 @@ def test_what_is_declared_secret_is_masked() -> None:
     """And only that, whatever a parameter is called; at any depth."""
     declared = parameters.declared(Declared)
     assert [name for name, parameter in declared.items() if parameter.secret] == ["pin"]
-    found = secrets.find(section("sql", keys={"a": ["1"], "password": "two"}, password="three"))
+    found = plugin.find_secrets(
+        section("sql", keys={"a": ["1"], "password": "two"}, password="three")
+    )
     assert found == ["three", "two"]
-    assert secrets.find(section("snmp", community="public", username="ann")) == ["public"]
-    assert secrets.find(section("command", environment={"TOKEN": "one", "TZ": "UTC"})) == ["one"]
+    assert plugin.find_secrets(section("snmp", community="public", username="ann")) == ["public"]
+    assert plugin.find_secrets(section("command", environment={"TOKEN": "one", "TZ": "UTC"})) == [
+        "one"
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(point.name for point in POINTS))
@@ -151,9 +154,11 @@ def test_what_sounds_secret_is_declared_so(name: str) -> None:
 
 def test_of_what_is_not_declared_the_name_decides() -> None:
     """Of a driver that is not installed, and of parameters that it does not know."""
-    found = secrets.find(section("nosuch", my_token="one", more=[{"api-key": ("four",)}], x="y"))
+    found = plugin.find_secrets(
+        section("nosuch", my_token="one", more=[{"api-key": ("four",)}], x="y")
+    )
     assert found == ["four", "one"]
-    assert secrets.find(section("dummy", passwords="seven")) == ["seven"]
+    assert plugin.find_secrets(section("dummy", passwords="seven")) == ["seven"]
 
 
 @pytest.mark.parametrize("value", [True, False, "1", None])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checks for numbers, in drivers.conf and in what devices answer.
+"""Checks for numbers, in configuration files and in what devices and clients send.
 
 A bool is no number, although Python's is an int; infinity and NaN are none either.
 """
