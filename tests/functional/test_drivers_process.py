@@ -49,7 +49,7 @@ def test_drivers_take_up_a_changed_file(site: scripts.Site, audit: audits.Audit)
     after = audit.statuses["kept"]
     assert (after.since, after.restarts, after.state) == (before.since, 0, "running")
     assert "removed: no longer configured" in drivers.log
-    assert "changed: configured differently" in drivers.log
+    assert "changed: configuration changed, restarting" in drivers.log
     assert "kept:" not in drivers.log
     assert drivers.stop() == 0
     assert "Traceback" not in drivers.log

@@ -281,7 +281,10 @@ MISTAKES = {
     "no rrdtool": ("[rrd]\nrrdtool = nix\n", r"\[rrd\] rrdtool: nix is not installed.*rrdtool"),
     "no time zone": ("[rrd]\ntime_zone = Mars/Base\n", r"\[rrd\] time_zone: .*'Mars/Base'"),
     "no tariff": ("[rrd]\ntariff = night: cheap\n", r"\[rrd\] tariff: "),
-    "no averages": ("[rrd]\nconsolidations = MAX\n", r"\[rrd\] consolidations: AVERAGE"),
+    "no averages": (
+        "[rrd]\nconsolidations = MAX\n",
+        r"\[rrd\] consolidations: must include AVERAGE",
+    ),
     "no consolidation": ("[rrd]\nconsolidations = LAST\n", r"consolidations.*LAST"),
     "a port that is taken": ("[rrd]\nport = {taken}\n", r"\[rrd\] host, port: cannot listen"),
     "a short link": ("[rrd]\nauth_strategy = link\nlink_key = short\n", r"\[rrd\] link_key: "),

@@ -179,7 +179,8 @@ def to_epoch(text: str) -> float:
 
 def install(folder: pathlib.Path) -> None:
     """Make a folder in which Python finds Kwapi and its pollsters, and nothing it requires."""
-    (folder / "kwapi").symlink_to(_ROOT / "kwapi")
+    for name in ("energybase", "kwapi"):
+        (folder / name).symlink_to(_ROOT / name)
     setup = configparser.ConfigParser(delimiters=("=",), interpolation=None)
     setup.read(_ROOT / "setup.cfg")
     groups = setup["entry_points"]

@@ -45,9 +45,12 @@ from energybase.db import migration
 from energybase.db import transaction
 from kwapi import client
 from tests import conftest
+from tests import patience
 
 #: 2026-09-21T14:13:20Z
 NOW = 1_790_000_000
+#: How long a service that was stopped is waited for.
+_ABSENT_SECONDS = 1.0
 
 
 def describe_host(number: int, **properties: Any) -> dict[str, Any]:
@@ -110,9 +113,14 @@ class Climate:
         }
         # Last: it asks the inventory.
         self._servers["ranking"] = self._serve_ranking(transport)
-        inventory = inventory_rpc.InventoryAPI(transport, 1.0)
-        planning = planning_rpc.PlanningAPI(transport, 1.0)
-        ranking = ranking_rpc.RankingAPI(transport, 1.0)
+        inventory = inventory_rpc.InventoryAPI(transport, patience.SECONDS)
+        planning = planning_rpc.PlanningAPI(transport, patience.SECONDS)
+        ranking = ranking_rpc.RankingAPI(transport, patience.SECONDS)
+        self._called: dict[str, Any] = {
+            "inventory": inventory._client,
+            "planning": planning._client,
+            "ranking": ranking._client,
+        }
         if not by_rpc:
             inventory._client = _Direct(inventory_manager.Endpoint(self._inventory))
             planning._client = _Direct(planning_manager.Endpoint(self._planner))
@@ -128,6 +136,8 @@ class Climate:
     def stop_service(self, name: str) -> None:
         """From now on nobody answers for ``inventory``, ``planning`` or ``ranking``."""
         self._servers.pop(name).stop()
+        # No answer will come: there is nothing to be patient for.
+        self._called[name]._client.timeout = _ABSENT_SECONDS
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and happen what happens in it."""

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from tests import patience
 
 _PATIENCE_SECONDS = patience.SECONDS
+_TOP = Path(__file__).resolve().parents[2]
 
 
 class Result(NamedTuple):
@@ -53,13 +54,13 @@ class Shell:
         self._log = folder / "openstack_shell.log"
         with open(self._log, "wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, Path(__file__).resolve()],
+                [sys.executable, "-m", __name__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 cwd=folder,
-                env=dict(environ),
+                env={**environ, "PYTHONPATH": str(_TOP)},
             )
 
     def run(self, *words: str) -> Result:
